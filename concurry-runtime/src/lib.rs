@@ -1,1 +1,26 @@
-//! concurry-runtime
+//! The runtime behind concurry. Depend on the crate `concurry`; this one is its inside and has no stable interface.
+
+mod backend;
+mod balance;
+mod call;
+mod context;
+mod error;
+mod executor;
+mod future;
+mod mode;
+mod options;
+mod panics;
+mod pool;
+mod wire;
+mod words;
+mod worker;
+
+pub use balance::LoadBalancing;
+pub use context::{CallContext, current};
+pub use error::{Error, Failure, Name, RemoteError, Result, TimeoutScope};
+pub use future::{CallId, IntoArg, TaskFuture};
+pub use mode::Mode;
+pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
+
+#[doc(hidden)]
+pub mod __private;

@@ -1,0 +1,91 @@
+//! How an [`Error`] reads.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use super::{Error, Name, TimeoutScope};
+
+/// `Worker::method`, or whichever of the two is known.
+struct Place<'a>(&'a Name, &'a Name);
+
+impl Display for Place<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match (self.0.is_empty(), self.1.is_empty()) {
+            (true, true) => f.write_str("a call"),
+            (true, false) => write!(f, "{}", self.1),
+            (false, true) => write!(f, "{}", self.0),
+            (false, false) => write!(f, "{}::{}", self.0, self.1),
+        }
+    }
+}
+
+/// ` (gave up after 3 attempts)`, or nothing for a call that was tried once.
+struct Tries(u32);
+
+impl Display for Tries {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0 > 1 { write!(f, " (gave up after {} attempts)", self.0) } else { Ok(()) }
+    }
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Failed { worker, method, source, attempts } => {
+                if worker.is_empty() && method.is_empty() {
+                    write!(f, "{source}{}", Tries(*attempts))
+                } else {
+                    write!(f, "{} failed: {source}{}", Place(worker, method), Tries(*attempts))
+                }
+            }
+            Error::Panicked { worker, method, message, location, attempts } => {
+                let at = if location.is_empty() { "an unknown place" } else { location };
+                write!(f, "{} panicked at {at}: {message}{}", Place(worker, method), Tries(*attempts))
+            }
+            Error::WorkerDied { worker, method, status, attempts } => {
+                write!(f, "{}: the worker died: {status}{}", Place(worker, method), Tries(*attempts))
+            }
+            Error::InitFailed { worker, message, source } => {
+                let what: &str = if worker.is_empty() { "a worker" } else { worker };
+                match source {
+                    Some(source) => write!(f, "{what} could not be started: {message}: {source}"),
+                    None => write!(f, "{what} could not be started: {message}"),
+                }
+            }
+            Error::Cancelled { worker, method } => {
+                write!(f, "{} was cancelled before it began", Place(worker, method))
+            }
+            Error::TimedOut { scope: TimeoutScope::Call, worker, method, after, attempts } => {
+                write!(f, "{} timed out{}{}", Place(worker, method), After(*after), Tries(*attempts))
+            }
+            Error::TimedOut { scope: TimeoutScope::Wait, worker, method, after, .. } => {
+                write!(f, "waiting for {} timed out{}", Place(worker, method), After(*after))
+            }
+            Error::Stopped { worker, method } => write!(
+                f,
+                "{} was not run to its end: its pool is stopped; make a new pool, or stop this one after the last result",
+                Place(worker, method)
+            ),
+            Error::Invalid { worker, method, message, attempts } => {
+                if worker.is_empty() && method.is_empty() {
+                    write!(f, "{message}{}", Tries(*attempts))
+                } else {
+                    write!(f, "{}: {message}{}", Place(worker, method), Tries(*attempts))
+                }
+            }
+            Error::Codec { worker, method, message } => write!(f, "{}: {message}", Place(worker, method)),
+            Error::Unsupported { message }
+            | Error::Limit { message }
+            | Error::Config { message }
+            | Error::Ray { message } => f.write_str(message),
+        }
+    }
+}
+
+struct After(Option<Duration>);
+
+impl Display for After {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |after| write!(f, " after {after:?}"))
+    }
+}

@@ -1,0 +1,376 @@
+//! Everything that can go wrong with a call or a pool: [`Error`].
+
+mod capture;
+mod describe;
+mod failure;
+mod wire;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+pub use capture::{BoxError, Captured, Probe, capture_traits};
+pub use failure::{Failure, RemoteError};
+
+/// A result of concurry's; the error type may be given to make it any result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A name in an error: a worker's type or a method.
+pub type Name = Cow<'static, str>;
+
+/// What a timeout was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub enum TimeoutScope {
+    /// The call itself took longer than its timeout allows; it is resolved.
+    Call,
+    /// Only the wait ended (`result_within`, `gather(..).timeout(..)`, `acquire_within`); the call goes on.
+    Wait,
+}
+
+impl fmt::Display for TimeoutScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TimeoutScope::Call => "call",
+            TimeoutScope::Wait => "wait",
+        })
+    }
+}
+
+/// Why a call has no value, or why a pool could not be made.
+///
+/// Every message names the worker's type, the method and, where there is one, the remedy. Cloning is cheap: the
+/// method's own error is shared, not copied.
+///
+/// ```
+/// use concurry::Error;
+/// let error = Error::failed(std::io::Error::other("disk on fire"));
+/// assert!(matches!(error, Error::Failed { .. }));
+/// assert!(error.is::<std::io::Error>());
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The method returned an error of its own; [`Error::downcast_ref`] gives it back.
+    #[non_exhaustive]
+    Failed {
+        /// The worker's type.
+        worker: Name,
+        /// The method.
+        method: Name,
+        /// The method's error.
+        source: Failure,
+        /// How often the call was tried.
+        attempts: u32,
+    },
+    /// The method panicked. The worker has been built anew.
+    #[non_exhaustive]
+    Panicked {
+        /// The worker's type.
+        worker: Name,
+        /// The method.
+        method: Name,
+        /// What the panic said.
+        message: String,
+        /// Where it panicked, as `file:line:column`.
+        location: String,
+        /// How often the call was tried.
+        attempts: u32,
+    },
+    /// The worker died while it ran this call, or no worker is left to run it.
+    #[non_exhaustive]
+    WorkerDied {
+        /// The worker's type, with its index where it is known.
+        worker: Name,
+        /// The method.
+        method: Name,
+        /// How it ended, such as `killed by signal 9 (SIGKILL)`.
+        status: String,
+        /// How often the call was tried.
+        attempts: u32,
+    },
+    /// A worker could not be started or its constructor failed.
+    #[non_exhaustive]
+    InitFailed {
+        /// The worker's type.
+        worker: Name,
+        /// What went wrong.
+        message: String,
+        /// The constructor's own error, where it returned one.
+        source: Option<Failure>,
+    },
+    /// The call was cancelled before it began.
+    #[non_exhaustive]
+    Cancelled {
+        /// The worker's type.
+        worker: Name,
+        /// The method.
+        method: Name,
+    },
+    /// Time ran out.
+    #[non_exhaustive]
+    TimedOut {
+        /// For the call itself, or only for the wait.
+        scope: TimeoutScope,
+        /// The worker's type.
+        worker: Name,
+        /// The method.
+        method: Name,
+        /// How long was allowed.
+        after: Option<Duration>,
+        /// How often the call was tried.
+        attempts: u32,
+    },
+    /// The pool was stopped before the call was run.
+    #[non_exhaustive]
+    Stopped {
+        /// The worker's type.
+        worker: Name,
+        /// The method.
+        method: Name,
+    },
+    /// What was asked for cannot be done here: a mode, a feature, a platform.
+    #[non_exhaustive]
+    Unsupported {
+        /// What, and what to do instead.
+        message: String,
+    },
+    /// A value that the rules do not allow: an index out of range, a value that a retry's `until` never accepted.
+    #[non_exhaustive]
+    Invalid {
+        /// The worker's type.
+        worker: Name,
+        /// The method.
+        method: Name,
+        /// What is wrong with it.
+        message: String,
+        /// How often the call was tried.
+        attempts: u32,
+    },
+    /// An argument or a result could not be encoded or decoded. The worker lives on.
+    #[non_exhaustive]
+    Codec {
+        /// The worker's type.
+        worker: Name,
+        /// The method.
+        method: Name,
+        /// What the codec said, and what to do about it.
+        message: String,
+    },
+    /// A limit that can never be met, or is not there.
+    #[non_exhaustive]
+    Limit {
+        /// What is wrong with the request.
+        message: String,
+    },
+    /// A setting that cannot be: names its source, its value and what is allowed.
+    #[non_exhaustive]
+    Config {
+        /// What is wrong with the setting.
+        message: String,
+    },
+    /// The Ray cluster, or the way to it, failed.
+    #[non_exhaustive]
+    Ray {
+        /// What went wrong there.
+        message: String,
+    },
+}
+
+const NOWHERE: Name = Cow::Borrowed("");
+
+impl Error {
+    /// An error of a user's own, as if a method had returned it.
+    pub fn failed<E>(error: E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let type_name = std::any::type_name::<E>();
+        let boxed: Box<dyn std::error::Error + Send + Sync> = error.into();
+        match boxed.downcast::<Error>() {
+            Ok(own) => *own,
+            Err(boxed) => Error::from_failure(Failure::boxed(boxed, type_name)),
+        }
+    }
+
+    pub(crate) fn from_failure(source: Failure) -> Self {
+        Error::Failed { worker: NOWHERE, method: NOWHERE, source, attempts: 1 }
+    }
+
+    pub(crate) fn panicked(message: String, location: String) -> Self {
+        Error::Panicked { worker: NOWHERE, method: NOWHERE, message, location, attempts: 1 }
+    }
+
+    pub(crate) fn worker_died(status: impl Into<String>) -> Self {
+        Error::WorkerDied { worker: NOWHERE, method: NOWHERE, status: status.into(), attempts: 1 }
+    }
+
+    pub(crate) fn init_failed(message: impl Into<String>) -> Self {
+        Error::InitFailed { worker: NOWHERE, message: message.into(), source: None }
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        Error::Cancelled { worker: NOWHERE, method: NOWHERE }
+    }
+
+    pub(crate) fn stopped() -> Self {
+        Error::Stopped { worker: NOWHERE, method: NOWHERE }
+    }
+
+    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
+        Error::Unsupported { message: message.into() }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Error::Invalid { worker: NOWHERE, method: NOWHERE, message: message.into(), attempts: 1 }
+    }
+
+    pub(crate) fn codec(message: impl Into<String>) -> Self {
+        Error::Codec { worker: NOWHERE, method: NOWHERE, message: message.into() }
+    }
+
+    #[allow(dead_code, reason = "limits are built beside this file")]
+    pub(crate) fn limit(message: impl Into<String>) -> Self {
+        Error::Limit { message: message.into() }
+    }
+
+    pub(crate) fn config(message: impl Into<String>) -> Self {
+        Error::Config { message: message.into() }
+    }
+
+    pub(crate) fn timed_out(scope: TimeoutScope, after: Option<Duration>) -> Self {
+        Error::TimedOut { scope, worker: NOWHERE, method: NOWHERE, after, attempts: 1 }
+    }
+
+    /// The same error, naming `worker` and `method` where it does not name any yet.
+    pub(crate) fn at(mut self, worker: impl Into<Name>, method: impl Into<Name>) -> Self {
+        if let Some((own_worker, own_method)) = self.names_mut() {
+            if own_worker.is_empty() {
+                *own_worker = worker.into();
+            }
+            if let Some(own_method) = own_method.filter(|name| name.is_empty()) {
+                *own_method = method.into();
+            }
+        }
+        self
+    }
+
+    /// The same error, saying after how many attempts it was given up.
+    #[allow(dead_code, reason = "used by the retrying driver")]
+    pub(crate) fn after_attempts(mut self, tried: u32) -> Self {
+        match &mut self {
+            Error::Failed { attempts, .. }
+            | Error::Panicked { attempts, .. }
+            | Error::WorkerDied { attempts, .. }
+            | Error::TimedOut { attempts, .. }
+            | Error::Invalid { attempts, .. } => *attempts = tried,
+            _ => {}
+        }
+        self
+    }
+
+    fn names_mut(&mut self) -> Option<(&mut Name, Option<&mut Name>)> {
+        match self {
+            Error::Failed { worker, method, .. }
+            | Error::Panicked { worker, method, .. }
+            | Error::WorkerDied { worker, method, .. }
+            | Error::Cancelled { worker, method }
+            | Error::TimedOut { worker, method, .. }
+            | Error::Stopped { worker, method }
+            | Error::Invalid { worker, method, .. }
+            | Error::Codec { worker, method, .. } => Some((worker, Some(method))),
+            Error::InitFailed { worker, .. } => Some((worker, None)),
+            _ => None,
+        }
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Error::Failed { source, .. } | Error::InitFailed { source: Some(source), .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The method's own error, if it is an `E` or an `E` is among its causes.
+    ///
+    /// Modes that share memory keep the error itself; from a process it comes back where `E` is serializable, else
+    /// as a [`RemoteError`].
+    pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
+        let mut next = Some(self.failure()?.error());
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref::<E>() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// Whether the method's own error is an `E`, has one among its causes, or is a [`RemoteError`] of that name.
+    pub fn is<E: std::error::Error + 'static>(&self) -> bool {
+        self.downcast_ref::<E>().is_some()
+            || self.downcast_ref::<RemoteError>().is_some_and(|remote| remote.type_name == std::any::type_name::<E>())
+    }
+
+    /// Whether trying again may help: what died, panicked, timed out or failed for a reason of the moment.
+    ///
+    /// A method's own error counts as transient unless it is an [`io::Error`] of a kind that stays, such as
+    /// `NotFound` or `PermissionDenied`.
+    pub fn is_transient(&self) -> bool {
+        use io::ErrorKind::{InvalidInput, NotFound, PermissionDenied, Unsupported};
+        match self {
+            Error::Panicked { .. } | Error::WorkerDied { .. } | Error::TimedOut { .. } | Error::Ray { .. } => true,
+            Error::Failed { .. } => !self
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| matches!(error.kind(), NotFound | PermissionDenied | InvalidInput | Unsupported)),
+            _ => false,
+        }
+    }
+
+    #[allow(dead_code, reason = "asked by retry policies")]
+    pub(crate) fn is_failed(&self) -> bool {
+        matches!(self, Error::Failed { .. })
+    }
+
+    #[allow(dead_code, reason = "asked by retry policies")]
+    pub(crate) fn is_panicked(&self) -> bool {
+        matches!(self, Error::Panicked { .. })
+    }
+
+    #[allow(dead_code, reason = "asked by retry policies")]
+    pub(crate) fn is_worker_died(&self) -> bool {
+        matches!(self, Error::WorkerDied { .. })
+    }
+
+    #[allow(dead_code, reason = "asked by retry policies")]
+    pub(crate) fn is_timed_out(&self) -> bool {
+        matches!(self, Error::TimedOut { .. })
+    }
+
+    #[allow(dead_code, reason = "limits are built beside this file")]
+    pub(crate) fn timed_out_waiting(message: impl Into<String>) -> Self {
+        Error::TimedOut {
+            scope: TimeoutScope::Wait,
+            worker: Cow::Owned(message.into()),
+            method: NOWHERE,
+            after: None,
+            attempts: 1,
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.failure().map(Failure::error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Error::failed(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! Errors keep what they carry, in memory and over the wire.
+
+use super::*;
+use crate::wire::codec::{self, Codec};
+
+#[derive(Debug)]
+struct Upper(Lower);
+#[derive(Debug)]
+struct Lower;
+impl fmt::Display for Upper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("upper")
+    }
+}
+impl fmt::Display for Lower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("lower")
+    }
+}
+impl std::error::Error for Upper {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+impl std::error::Error for Lower {}
+
+fn across(error: &Error) -> Error {
+    codec::decode(Codec::Bincode, &codec::encode(Codec::Bincode, error).unwrap()).unwrap()
+}
+
+#[test]
+fn the_chain_is_searched() {
+    let error = Error::failed(Upper(Lower));
+    assert!(error.is::<Upper>() && error.is::<Lower>() && !error.is::<io::Error>());
+    assert_eq!(error.at("W", "m").to_string(), "W::m failed: upper");
+}
+
+#[test]
+fn what_cannot_travel_keeps_name_text_and_chain() {
+    let error = across(&Error::failed(Upper(Lower)).at("W", "m"));
+    let remote = error.downcast_ref::<RemoteError>().unwrap();
+    assert_eq!((remote.message.as_str(), remote.sources.as_slice()), ("upper", &["lower".to_owned()][..]));
+    assert!(error.is::<Upper>());
+    assert!(error.downcast_ref::<Upper>().is_none());
+    let source = std::error::Error::source(remote).unwrap();
+    assert_eq!(source.to_string(), "lower");
+    assert_eq!(error.to_string(), "W::m failed: upper");
+}
+
+#[test]
+fn every_variant_survives_the_wire() {
+    let all = [
+        Error::panicked("boom".into(), "a.rs:1:2".into()).at("W", "m").after_attempts(3),
+        Error::worker_died("killed").at("W", "m"),
+        Error::init_failed("no").at("W", ""),
+        Error::cancelled().at("W", "m"),
+        Error::timed_out(TimeoutScope::Call, Some(Duration::from_millis(5))).at("W", "m"),
+        Error::timed_out(TimeoutScope::Wait, None),
+        Error::stopped().at("W", "m"),
+        Error::unsupported("u"),
+        Error::invalid("i").at("W", "m"),
+        Error::codec("c").at("W", "m"),
+        Error::limit("l"),
+        Error::config("f"),
+        Error::Ray { message: "r".into() },
+    ];
+    for error in &all {
+        assert_eq!(across(error).to_string(), error.to_string());
+        assert_eq!(std::mem::discriminant(&across(error)), std::mem::discriminant(error));
+    }
+    assert!(all[0].to_string().contains("gave up after 3 attempts"));
+}
+
+#[test]
+fn an_own_error_passes_through() {
+    assert!(matches!(Error::failed(Error::stopped()), Error::Stopped { .. }));
+    assert!(Error::from(io::Error::other("x")).is_transient());
+    assert!(!Error::from(io::Error::from(io::ErrorKind::NotFound)).is_transient());
+    assert!(!Error::config("x").is_transient());
+}

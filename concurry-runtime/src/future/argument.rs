@@ -1,0 +1,262 @@
+//! Arguments of a stub: a value, or a future of one that the call then waits for without any thread.
+//!
+//! A call whose arguments are not all there holds them in a [`Join`]: each future tells it when it has settled, the
+//! last one (or the first error) hands everything on. Cancelling the join cancels the futures that it owns.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::slot::Notify;
+use super::task_future::TaskFuture;
+use crate::error::{Error, Result};
+
+/// What may stand for an argument of type `T`: a `T`, a [`TaskFuture<T>`], a `&T` that can be cloned; `&str` for
+/// `String` and `PathBuf`, `&Path` for `PathBuf`, arrays and slices for `Vec`.
+///
+/// The trait is sealed: only concurry can make an [`Arg`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be passed as an argument of type `{T}`",
+    label = "expected a `{T}`, a `TaskFuture<{T}>` or a `&{T}`",
+    note = "a stub takes the value itself, a future of it, or a reference to clone; `&str` also stands for `String` and `PathBuf`, and arrays and slices for `Vec`"
+)]
+pub trait IntoArg<T> {
+    /// The argument in the form that a stub hands on.
+    fn into_arg(self) -> Arg<T>;
+}
+
+/// An argument that is there, or on its way.
+pub struct Arg<T>(State<T>);
+
+enum State<T> {
+    Now(T),
+    Later(TaskFuture<T>),
+    Gone,
+}
+
+impl<T> Arg<T> {
+    fn now(value: T) -> Self {
+        Arg(State::Now(value))
+    }
+}
+
+impl<T> IntoArg<T> for T {
+    fn into_arg(self) -> Arg<T> {
+        Arg::now(self)
+    }
+}
+
+impl<T> IntoArg<T> for TaskFuture<T> {
+    fn into_arg(self) -> Arg<T> {
+        Arg(State::Later(self))
+    }
+}
+
+impl<T: Clone> IntoArg<T> for &T {
+    fn into_arg(self) -> Arg<T> {
+        Arg::now(self.clone())
+    }
+}
+
+impl IntoArg<String> for &str {
+    fn into_arg(self) -> Arg<String> {
+        Arg::now(self.to_owned())
+    }
+}
+
+impl IntoArg<PathBuf> for &str {
+    fn into_arg(self) -> Arg<PathBuf> {
+        Arg::now(self.into())
+    }
+}
+
+impl IntoArg<PathBuf> for &Path {
+    fn into_arg(self) -> Arg<PathBuf> {
+        Arg::now(self.to_owned())
+    }
+}
+
+impl<T: Clone> IntoArg<Vec<T>> for &[T] {
+    fn into_arg(self) -> Arg<Vec<T>> {
+        Arg::now(self.to_vec())
+    }
+}
+
+impl<T, const N: usize> IntoArg<Vec<T>> for [T; N] {
+    fn into_arg(self) -> Arg<Vec<T>> {
+        Arg::now(self.into())
+    }
+}
+
+impl<T: Clone, const N: usize> IntoArg<Vec<T>> for &[T; N] {
+    fn into_arg(self) -> Arg<Vec<T>> {
+        Arg::now(self.to_vec())
+    }
+}
+
+/// Registers a watcher with a future; run outside the join's lock, since a settled future tells at once.
+#[doc(hidden)]
+pub struct Watch(Box<dyn FnOnce(Arc<dyn Notify>)>);
+
+/// The arguments of one call, as nested pairs.
+pub trait Args: Send + 'static {
+    /// The values, nested in the same way.
+    type Values: Send + 'static;
+    /// The values, where all are there; else the arguments again.
+    #[doc(hidden)]
+    fn ready(self) -> std::result::Result<Self::Values, Self>
+    where
+        Self: Sized;
+    /// How to watch each future, by its position.
+    #[doc(hidden)]
+    fn watches(&self, position: usize, into: &mut Vec<Watch>);
+    /// Takes the value of the future at `position`, which has settled.
+    #[doc(hidden)]
+    fn arrive(&mut self, position: usize) -> Result<()>;
+    /// Cancels the futures that have not arrived.
+    #[doc(hidden)]
+    fn cancel(&self);
+    /// Whether the future at `position` came to an error.
+    #[doc(hidden)]
+    fn failed(&self, position: usize) -> bool;
+    /// How many arguments there are.
+    #[doc(hidden)]
+    const COUNT: usize;
+}
+
+impl Args for () {
+    type Values = ();
+    fn ready(self) -> std::result::Result<(), ()> {
+        Ok(())
+    }
+    fn watches(&self, _: usize, _: &mut Vec<Watch>) {}
+    fn arrive(&mut self, _: usize) -> Result<()> {
+        Ok(())
+    }
+    fn cancel(&self) {}
+    fn failed(&self, _: usize) -> bool {
+        false
+    }
+    const COUNT: usize = 0;
+}
+
+impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
+    type Values = (T, R::Values);
+
+    fn ready(self) -> std::result::Result<Self::Values, Self> {
+        let (first, rest) = self;
+        match first.0 {
+            State::Now(value) => match rest.ready() {
+                Ok(rest) => Ok((value, rest)),
+                Err(rest) => Err((Arg(State::Now(value)), rest)),
+            },
+            other => Err((Arg(other), rest)),
+        }
+    }
+
+    fn watches(&self, position: usize, into: &mut Vec<Watch>) {
+        if let State::Later(future) = &self.0.0 {
+            let outcome = Arc::clone(&future.0);
+            into.push(Watch(Box::new(move |notify| outcome.slot().watch(notify, position))));
+        }
+        self.1.watches(position + 1, into);
+    }
+
+    fn arrive(&mut self, position: usize) -> Result<()> {
+        if position > 0 {
+            return self.1.arrive(position - 1);
+        }
+        match std::mem::replace(&mut self.0.0, State::Gone) {
+            State::Later(future) => {
+                self.0.0 = State::Now(future.result()?);
+                Ok(())
+            }
+            other => {
+                self.0.0 = other;
+                Ok(())
+            }
+        }
+    }
+
+    fn cancel(&self) {
+        if let State::Later(future) = &self.0.0 {
+            future.cancel();
+        }
+        self.1.cancel();
+    }
+
+    fn failed(&self, position: usize) -> bool {
+        match (position, &self.0.0) {
+            (0, State::Later(future)) => future.0.slot().failed(),
+            (0, _) => false,
+            _ => self.1.failed(position - 1),
+        }
+    }
+
+    const COUNT: usize = 1 + R::COUNT;
+}
+
+/// Something that waits and can be told not to.
+pub(crate) trait Waiting: Send + Sync {
+    fn cancel(&self);
+}
+
+/// Arguments that are not all there, and what to do once they are.
+struct Join<A, F> {
+    held: Mutex<Option<(A, F)>>,
+    left: AtomicUsize,
+}
+
+impl<A, F> Join<A, F> {
+    fn lock(&self) -> MutexGuard<'_, Option<(A, F)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A: Args, F: FnOnce(Result<A::Values>) + Send + 'static> Notify for Join<A, F> {
+    fn notify(self: Arc<Self>, position: usize) {
+        let last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
+        let taken = {
+            let mut held = self.lock();
+            let failed = held.as_ref().is_some_and(|(args, _)| args.failed(position));
+            if last || failed { held.take().map(|held| (held, failed)) } else { None }
+        };
+        let Some(((mut args, then), failed)) = taken else { return };
+        if failed {
+            if let Err(error) = args.arrive(position) {
+                args.cancel();
+                then(Err(error));
+            }
+            return;
+        }
+        let mut result = Ok(());
+        for position in 0..A::COUNT {
+            result = result.and_then(|()| args.arrive(position));
+        }
+        then(result.and_then(|()| args.ready().map_err(|_| Error::invalid("an argument's future gave no value"))));
+    }
+}
+
+impl<A: Args, F: Send> Waiting for Join<A, F> {
+    fn cancel(&self) {
+        let held = self.lock().take();
+        if let Some((args, _then)) = held {
+            args.cancel();
+        }
+    }
+}
+
+/// Calls `then` with the values of `args` once all are there, or with the first error to happen.
+pub(crate) fn gather_args<A, F>(args: A, then: F) -> Arc<dyn Waiting>
+where
+    A: Args,
+    F: FnOnce(Result<A::Values>) + Send + 'static,
+{
+    let mut watches = Vec::new();
+    args.watches(0, &mut watches);
+    let join = Arc::new(Join { left: AtomicUsize::new(watches.len()), held: Mutex::new(Some((args, then))) });
+    for watch in watches {
+        (watch.0)(join.clone());
+    }
+    join
+}

@@ -1,0 +1,10 @@
+//! What a call gives back at once: the future, the slot behind it, and futures as arguments.
+
+pub(crate) mod argument;
+pub(crate) mod slot;
+mod task_future;
+
+pub use argument::{Arg, Args, IntoArg};
+pub(crate) use argument::gather_args;
+pub use task_future::{CallId, TaskFuture};
+pub(crate) use task_future::{Outcome, Promise, next_id};

@@ -1,0 +1,261 @@
+//! Making a pool of a worker type, and the typed way into it that generated stubs use.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde::de::DeserializeOwned;
+
+use super::core::{Core, Engine};
+use super::{Handle, Pool};
+use crate::backend::inline::InlineWorker;
+use crate::backend::process::Processes;
+use crate::backend::thread::Threads;
+use crate::backend::{Backend, Recipe};
+use crate::call::{CallCell, DecodeFn, Header, Ledger, NONE, Payload};
+use crate::error::{Error, Result};
+use crate::future::{Args, TaskFuture, gather_args};
+use crate::mode::Mode;
+use crate::options::Options;
+use crate::wire::codec::{self, Codec};
+use crate::worker::Worker;
+use crate::panics;
+
+/// What every client of a pool can do, whatever its worker: the generated clients, `TaskPool` and `TaskWorkerClient`
+/// implement it. Everything that concerns the pool as a whole is on [`Pool`], to which each of them derefs.
+pub trait WorkerClient: Clone + Deref<Target = Pool> {
+    /// The pool; the way to it where a worker's method hides one of the pool's.
+    fn pool(&self) -> &Pool;
+
+    /// A client of one worker of the pool. Where there is no worker of that index, which on demand there never is,
+    /// its calls resolve to [`Error::Invalid`].
+    #[must_use]
+    fn worker(&self, index: usize) -> Self;
+
+    /// Calls every worker, and returns their futures in the order of the workers. On demand there are no lasting
+    /// workers, and nothing is called.
+    fn broadcast<T>(&self, mut call: impl FnMut(&Self) -> TaskFuture<T>) -> Vec<TaskFuture<T>> {
+        let core = self.pool().core();
+        let workers = if core.settings.on_demand { 0 } else { core.settings.max_workers };
+        (0..workers).map(|index| call(&self.worker(index))).collect()
+    }
+}
+
+/// The way into a pool of `W`; a generated client wraps one.
+pub struct Client<W: Worker> {
+    pool: Pool,
+    pinned: usize,
+    /// How messages leave this process, where they do.
+    remote: Option<crate::worker::Wire<W>>,
+    marker: PhantomData<fn() -> W>,
+}
+
+impl<W: Worker> Clone for Client<W> {
+    fn clone(&self) -> Self {
+        Client { pool: self.pool.clone(), pinned: self.pinned, remote: self.remote, marker: PhantomData }
+    }
+}
+
+impl<W: Worker> fmt::Debug for Client<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.pool, f)
+    }
+}
+
+/// Makes a pool of `W` and waits until its workers are up.
+///
+/// # Errors
+/// [`Error::Config`] for a value that cannot be; [`Error::Unsupported`] for a mode that cannot run here;
+/// [`Error::InitFailed`] where a worker cannot be started or its constructor fails; what the constructor itself
+/// returned where that is an [`Error`].
+pub fn start<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
+    let settings = options.resolve()?;
+    panics::install();
+    let name = settings.name.clone();
+    let recipe = Arc::new(Recipe::<W> {
+        init,
+        start_hook: settings.on_worker_start,
+        pool_name: Arc::from(name.as_str()),
+    });
+    let workers = |backend: Box<dyn Backend>| Engine::Workers(backend);
+    let (engine, remote) = match settings.mode {
+        Mode::Sync => (Engine::Inline(Box::new(InlineWorker::start(recipe)?)), None),
+        Mode::Thread => (workers(Box::new(Threads::new(recipe))), None),
+        Mode::Process => {
+            let wire = W::wire().ok_or_else(|| {
+                Error::unsupported(format!(
+                    "{} is `#[worker(local)]`, whose messages cannot leave this process; use mode `thread`, or drop `local` and make its arguments and results serializable",
+                    W::NAME
+                ))
+            })?;
+            (workers(Box::new(Processes::new(recipe, wire)?)), Some(wire))
+        }
+        Mode::Async => return Err(Error::unsupported(format!(
+            "{}: mode `async` is not built into this concurry; use mode `thread`", W::NAME))),
+        Mode::Ray => return Err(Error::unsupported(format!(
+            "{}: mode `ray` is not built into this concurry; use mode `process`", W::NAME))),
+    };
+    let core = Core::new(settings, engine);
+    let client = Client { pool: Pool(Arc::new(Handle(core.clone()))), pinned: NONE, remote, marker: PhantomData };
+    core.make().map_err(|error| error.at(W::NAME, "new"))?;
+    Ok(client)
+}
+
+impl Core {
+    /// Starts the workers that a pool has from its beginning.
+    fn make(&self) -> Result<()> {
+        if let (Engine::Workers(_), false) = (&self.engine, self.settings.on_demand) {
+            let mut failed = None;
+            for index in 0..self.settings.max_workers {
+                let (group, at) = self.home(index);
+                let mut group = self.group(group);
+                if let Err(error) = self.start(&mut group, at) {
+                    group.lanes[at].status = super::lane::Status::Vacant;
+                    failed = Some(error);
+                    break;
+                }
+            }
+            if failed.is_none() {
+                let mut error = None;
+                self.wait_until_gate(|gate| {
+                    error = gate.init_error.clone();
+                    error.is_some() || gate.came_up == self.settings.max_workers
+                });
+                failed = error;
+            }
+            if let Some(error) = failed {
+                self.abort()?;
+                return Err(error);
+            }
+        }
+        self.making.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl<W: Worker> Client<W> {
+    /// Calls a method; its arguments may be futures. The message is built of them by `build`.
+    pub fn call<A: Args, T: DeserializeOwned + Send + 'static>(
+        &self,
+        method: usize,
+        args: A,
+        build: fn(A::Values) -> W::Message,
+    ) -> TaskFuture<T> {
+        self.submit(method, args, build, Some(codec::decode_result::<T>))
+    }
+
+    /// As [`call`](Self::call), for types whose results are not serializable.
+    pub fn call_local<A: Args, T: Send + 'static>(
+        &self,
+        method: usize,
+        args: A,
+        build: fn(A::Values) -> W::Message,
+    ) -> TaskFuture<T> {
+        self.submit(method, args, build, None)
+    }
+
+    fn submit<A: Args, T: Send + 'static>(
+        &self,
+        method: usize,
+        args: A,
+        build: fn(A::Values) -> W::Message,
+        decode: Option<DecodeFn<T>>,
+    ) -> TaskFuture<T> {
+        let core = self.pool.core();
+        let refuse = |error: Error| {
+            let name = W::METHODS.get(method).map_or("", |method| method.name);
+            TaskFuture::settled(Err(error.at(W::NAME, name)))
+        };
+        if self.pinned != NONE {
+            if core.settings.on_demand {
+                return refuse(Error::invalid("workers on demand come and go with their tasks, so none can be called by its index"));
+            }
+            if self.pinned >= core.settings.max_workers {
+                let most = core.settings.max_workers - 1;
+                return refuse(Error::invalid(format!("there is no worker {}; the last is {most}", self.pinned)));
+            }
+        }
+        if !core.accept() {
+            return refuse(Error::stopped());
+        }
+        let ledger: Arc<dyn Ledger> = core.clone();
+        let header = Header::new(method, W::NAME, W::METHODS, ledger, self.pinned);
+        let remote = self.remote.and_then(|wire| decode.map(|decode| (wire.codec, decode)));
+        match args.ready() {
+            Ok(values) => {
+                let cell = CallCell::new(header, Payload::Expected(None), remote);
+                self.launch(core, &cell, build(values));
+                TaskFuture(cell)
+            }
+            Err(args) => {
+                let cell = CallCell::new(header, Payload::Expected(None), remote);
+                core.park(cell.clone());
+                let upstream = gather_args(args, {
+                    let (cell, core) = (cell.clone(), core.clone());
+                    let wire = self.remote;
+                    move |values| {
+                        core.unpark(cell.header().id);
+                        match values {
+                            Ok(values) => launch::<W, T>(&core, wire, &cell, build(values)),
+                            Err(error) => {
+                                crate::call::AnyCall::fail(&*cell, error, true);
+                            }
+                        }
+                    }
+                });
+                cell.expect(upstream);
+                TaskFuture(cell)
+            }
+        }
+    }
+
+    fn launch<T: Send + 'static>(&self, core: &Arc<Core>, cell: &Arc<CallCell<W::Message, T>>, message: W::Message) {
+        launch::<W, T>(core, self.remote, cell, message);
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// A client of one worker.
+    #[must_use]
+    pub fn worker(&self, index: usize) -> Self {
+        Client { pinned: index, ..self.clone() }
+    }
+}
+
+/// Gives a call its message and sends it on its way.
+fn launch<W: Worker, T: Send + 'static>(
+    core: &Arc<Core>,
+    wire: Option<crate::worker::Wire<W>>,
+    cell: &Arc<CallCell<W::Message, T>>,
+    message: W::Message,
+) {
+    let payload = match wire {
+        None => Payload::Typed(message),
+        Some(wire) => match encode(wire.codec, wire.encode, message) {
+            Ok(bytes) => Payload::Encoded(bytes),
+            Err(why) => {
+                crate::call::AnyCall::fail(&**cell, Error::codec(format!("an argument {why}")), true);
+                return;
+            }
+        },
+    };
+    cell.provide(payload);
+    core.dispatch(cell.clone());
+}
+
+/// Runs the user's `Serialize`, which may fail or panic.
+fn encode<M>(codec: Codec, encode: fn(Codec, &M) -> Result<Vec<u8>, String>, message: M) -> Result<Vec<u8>, String> {
+    let done = catch_unwind(AssertUnwindSafe(|| encode(codec, &message)))
+        .unwrap_or_else(|payload| Err(format!("cannot be encoded: its `Serialize` panicked: {}", panics::message(&*payload))));
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(message)));
+    if dropped.is_err() {
+        return Err("panicked as it was dropped".to_owned());
+    }
+    done
+}

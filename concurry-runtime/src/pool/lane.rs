@@ -1,0 +1,129 @@
+//! Lanes: a worker's own queue and its window, and the group of lanes that share a queue.
+//!
+//! A group is one queue and the workers that it feeds: one worker each where a balancer picks, all of them where the
+//! queue is shared or workers are made on demand. Everything here happens under the group's lock, and nothing of the
+//! user's runs under it: calls that turn out to be settled are handed back to be dropped outside.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::backend::{Link, Place};
+use crate::call::Call;
+
+/// Where a worker is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// No worker: on demand, until a call comes.
+    Vacant,
+    /// On its way up.
+    Starting,
+    /// Takes calls.
+    Up,
+    /// Told to end.
+    Finishing,
+    /// Gone for good.
+    Gone,
+}
+
+/// One worker's place in a group.
+pub(crate) struct Lane {
+    pub(crate) index: usize,
+    pub(crate) status: Status,
+    pub(crate) generation: u64,
+    pub(crate) link: Option<Arc<dyn Link>>,
+    pub(crate) thread: Option<JoinHandle<()>>,
+    pub(crate) in_flight: usize,
+    /// Calls for this worker and no other.
+    pub(crate) pinned: VecDeque<Call>,
+    deaths: VecDeque<Instant>,
+}
+
+/// Deaths count against a worker for this long.
+const DEATH_WINDOW: Duration = Duration::from_secs(60);
+
+impl Lane {
+    pub(crate) fn new(index: usize) -> Self {
+        Lane {
+            index,
+            status: Status::Vacant,
+            generation: 0,
+            link: None,
+            thread: None,
+            in_flight: 0,
+            pinned: VecDeque::new(),
+            deaths: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place { index: self.index, generation: self.generation }
+    }
+
+    /// Counts a death at `now`; whether another start is allowed after it.
+    pub(crate) fn may_restart(&mut self, now: Instant, max_restarts: u32) -> bool {
+        while self.deaths.front().is_some_and(|&death| now.duration_since(death) > DEATH_WINDOW) {
+            self.deaths.pop_front();
+        }
+        self.deaths.push_back(now);
+        self.deaths.len() <= max_restarts as usize
+    }
+}
+
+/// A queue and the workers that it feeds.
+pub(crate) struct Group {
+    pub(crate) waiting: VecDeque<Call>,
+    pub(crate) lanes: Vec<Lane>,
+}
+
+impl Group {
+    /// Takes the next call for the lane at `at`, if its worker can take one now. Settled calls on the way go to
+    /// `dropped`.
+    pub(crate) fn next(&mut self, at: usize, window: usize, dropped: &mut Vec<Call>) -> Option<(Call, Place)> {
+        let lane = &mut self.lanes[at];
+        if lane.status != Status::Up || lane.in_flight >= window {
+            return None;
+        }
+        loop {
+            let call = lane.pinned.pop_front().or_else(|| self.waiting.pop_front())?;
+            let place = lane.place();
+            if call.header().leave_queue(place.index, place.generation) {
+                lane.in_flight += 1;
+                return Some((call, place));
+            }
+            dropped.push(call);
+        }
+    }
+
+    /// Whether every lane is gone for good.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.status == Status::Gone)
+    }
+
+    /// The lane that should look at a call that has just come: the pinned one, else the least loaded that has room.
+    pub(crate) fn candidate(&self, window: usize) -> Option<usize> {
+        self.lanes
+            .iter()
+            .enumerate()
+            .filter(|(_, lane)| lane.status == Status::Up && lane.in_flight < window)
+            .min_by_key(|(_, lane)| lane.in_flight)
+            .map(|(at, _)| at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deaths_are_forgotten_after_a_minute() {
+        let mut lane = Lane::new(0);
+        let start = Instant::now();
+        assert!(lane.may_restart(start, 2));
+        assert!(lane.may_restart(start, 2));
+        assert!(!lane.may_restart(start, 2));
+        assert!(lane.may_restart(start + Duration::from_secs(61), 2));
+        assert!(!Lane::new(0).may_restart(start, 0));
+    }
+}

@@ -1,0 +1,107 @@
+//! Pools: the handle that clients share, and what is behind it.
+
+mod client;
+pub(crate) mod core;
+mod lane;
+mod shutdown;
+mod stats;
+mod supervise;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+pub use client::{Client, WorkerClient, start};
+pub use stats::{PoolStats, WorkerStats};
+
+use self::core::{Core, OPEN};
+use crate::error::Result;
+
+/// Keeps a pool going: when the last one goes, the pool stops in the background.
+pub(crate) struct Handle(pub(crate) Arc<Core>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.begin_stop();
+    }
+}
+
+/// What every pool has, whatever its worker: every client derefs to it.
+///
+/// Dropping the last client stops the pool in the background: accepted work still finishes and its futures still
+/// resolve. A `main` that returns does not wait for that; [`stop`](Pool::stop) does.
+#[derive(Clone)]
+pub struct Pool(pub(crate) Arc<Handle>);
+
+impl Pool {
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0.0
+    }
+
+    /// Stops the pool: it takes no new work, finishes what it has accepted and ends its workers. What is not done
+    /// within the stop timeout resolves to [`Error::Stopped`](crate::Error::Stopped), and workers are ended.
+    ///
+    /// Stopping twice, from several threads or while others submit is fine. Called by a worker of this very pool it
+    /// returns at once, since that worker cannot wait for itself.
+    ///
+    /// # Errors
+    /// None today; the signature leaves room for modes whose workers are out of reach.
+    pub fn stop(&self) -> Result<()> {
+        self.core().stop_within(self.core().settings.stop_timeout)
+    }
+
+    /// As [`stop`](Self::stop), with another timeout.
+    ///
+    /// # Errors
+    /// As `stop`.
+    pub fn stop_within(&self, timeout: Duration) -> Result<()> {
+        self.core().stop_within(timeout)
+    }
+
+    /// Ends the pool now: queued and running work resolves to [`Error::Stopped`](crate::Error::Stopped). Worker
+    /// processes are killed; a thread that is inside a method is told through its context and ends with the method.
+    ///
+    /// # Errors
+    /// As `stop`.
+    pub fn abort(&self) -> Result<()> {
+        self.core().abort()
+    }
+
+    /// Whether the pool has been told to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.core().phase.load(Ordering::SeqCst) != OPEN
+    }
+
+    /// Waits until every accepted call has resolved.
+    pub fn wait_idle(&self) {
+        self.core().wait_until(None, |core| core.outstanding.load(Ordering::SeqCst) == 0);
+    }
+
+    /// What the pool and its workers have done so far. At rest the figures add up.
+    pub fn stats(&self) -> PoolStats {
+        self.core().stats()
+    }
+
+    /// How many workers the pool has; on demand, how many at most.
+    pub fn max_workers(&self) -> usize {
+        self.core().settings.max_workers
+    }
+
+    /// The pool's name: what the option said, else the worker's type.
+    pub fn name(&self) -> &str {
+        &self.core().settings.name
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = &self.core().settings;
+        f.debug_struct("Pool")
+            .field("name", &settings.name)
+            .field("mode", &settings.mode)
+            .field("max_workers", &settings.max_workers)
+            .field("is_stopped", &self.is_stopped())
+            .finish()
+    }
+}

@@ -1,0 +1,170 @@
+//! Stopping a pool: gently, by a deadline, at once.
+//!
+//! A stop lets accepted work finish; when the last call has resolved each worker is told to end, by whoever resolved
+//! it, so no thread waits for that. Past the deadline, or on `abort`, what is left resolves to `Error::Stopped` and
+//! workers are killed; a thread that is inside a method cannot be killed and is left to end by itself.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::core::{ABORTED, Core, Engine, Gate, OPEN, STOPPING};
+use super::lane::Status;
+use crate::call::Call;
+use crate::error::{Error, Result};
+
+impl Core {
+    /// Takes no more calls; workers end when the last accepted one has resolved.
+    pub(crate) fn begin_stop(&self) {
+        let _ = self.phase.compare_exchange(OPEN, STOPPING, Ordering::SeqCst, Ordering::SeqCst);
+        if self.outstanding.load(Ordering::SeqCst) == 0 {
+            self.finish_workers();
+        }
+    }
+
+    /// Tells every worker to end; those on their way up are told when they are up.
+    pub(crate) fn finish_workers(&self) {
+        if let Engine::Inline(inline) = &self.engine {
+            inline.close();
+            self.live.store(0, Ordering::SeqCst);
+            return;
+        }
+        for at in 0..self.groups.len() {
+            let mut group = self.group(at);
+            for lane in &mut group.lanes {
+                match lane.status {
+                    Status::Up => {
+                        lane.status = Status::Finishing;
+                        if let Some(link) = &lane.link {
+                            link.finish();
+                        }
+                    }
+                    Status::Vacant => {
+                        lane.status = Status::Gone;
+                        self.books[lane.index].gone.store(true, Ordering::Release);
+                        self.live.fetch_sub(1, Ordering::SeqCst);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        drop(self.gate());
+        self.changed.notify_all();
+    }
+
+    /// Waits until `done`, or until the deadline; whether it came true.
+    pub(crate) fn wait_until(&self, deadline: Option<Instant>, mut done: impl FnMut(&Core) -> bool) -> bool {
+        let mut gate = self.gate();
+        loop {
+            if done(self) {
+                return true;
+            }
+            match deadline {
+                None => gate = self.changed.wait(gate).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    gate = self.changed.wait_timeout(gate, left).unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    /// Waits until `done` of what the gate holds.
+    pub(crate) fn wait_until_gate(&self, mut done: impl FnMut(&Gate) -> bool) {
+        let mut gate = self.gate();
+        while !done(&gate) {
+            gate = self.changed.wait(gate).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Stops within `timeout`; what is not done by then is aborted.
+    pub(crate) fn stop_within(&self, timeout: Duration) -> Result<()> {
+        self.begin_stop();
+        if self.is_own_thread() {
+            // A worker that waited for its own end would wait for ever; the pool ends once its call has.
+            return Ok(());
+        }
+        let deadline = Instant::now().checked_add(timeout);
+        let ended = self.wait_until(deadline, |core| core.live.load(Ordering::SeqCst) == 0);
+        if ended {
+            self.join();
+            Ok(())
+        } else {
+            self.abort()
+        }
+    }
+
+    /// Ends everything now.
+    pub(crate) fn abort(&self) -> Result<()> {
+        self.phase.store(ABORTED, Ordering::SeqCst);
+        let mut calls: Vec<Call> = self.take_parked();
+        for at in 0..self.groups.len() {
+            let mut group = self.group(at);
+            calls.extend(group.waiting.drain(..));
+            for at in 0..group.lanes.len() {
+                let lane = &mut group.lanes[at];
+                calls.extend(lane.pinned.drain(..));
+                let mut lingers = false;
+                if let Some(link) = &lane.link {
+                    lingers = link.kill();
+                    calls.extend(link.drain());
+                }
+                if lingers {
+                    // Nobody can wait for it: it is let go of, and what it still says is not heard.
+                    lane.thread = None;
+                }
+                if lingers || lane.status == Status::Vacant {
+                    lane.generation += 1;
+                    lane.link = None;
+                    self.clear_in_flight(lane);
+                    if lane.status != Status::Gone {
+                        lane.status = Status::Gone;
+                        self.books[lane.index].gone.store(true, Ordering::Release);
+                        self.live.fetch_sub(1, Ordering::SeqCst);
+                    }
+                }
+            }
+        }
+        for call in calls {
+            call.fail(Error::stopped(), true);
+        }
+        if let Engine::Inline(_) = self.engine {
+            self.finish_workers();
+        }
+        if !self.is_own_thread() {
+            // Killed processes and idle threads end promptly; the bound is for a kernel that does not let go of one.
+            let patience = Instant::now().checked_add(Duration::from_secs(10));
+            if self.wait_until(patience, |core| core.live.load(Ordering::SeqCst) == 0) {
+                self.join();
+            }
+        }
+        Ok(())
+    }
+
+    /// Joins the threads of workers that have ended.
+    fn join(&self) {
+        for at in 0..self.groups.len() {
+            let threads: Vec<_> = {
+                let mut group = self.group(at);
+                group.lanes.iter_mut().filter_map(|lane| lane.thread.take()).collect()
+            };
+            for thread in threads {
+                if thread.thread().id() != std::thread::current().id() {
+                    // A worker's thread catches the panics of user code; one of its own has been printed.
+                    let _ = thread.join();
+                }
+            }
+        }
+    }
+
+    /// Whether this thread is a worker of this pool.
+    fn is_own_thread(&self) -> bool {
+        let me = std::thread::current().id();
+        (0..self.groups.len()).any(|at| {
+            self.group(at).lanes.iter().any(|lane| lane.thread.as_ref().is_some_and(|thread| thread.thread().id() == me))
+        })
+    }
+}

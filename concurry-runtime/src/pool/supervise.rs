@@ -1,0 +1,246 @@
+//! Keeping workers alive: starting them, and what is done when one ends.
+//!
+//! A worker that dies costs the call that it was running. What was sent to it and not begun goes back to the front of
+//! its queue, in order, before its successor is started; past `max_restarts` its queue goes to the others.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::core::{ABORTED, Core, Engine, OPEN};
+use super::lane::{Group, Status};
+use super::stats::add;
+use crate::backend::{End, Host, Place};
+use crate::call::{Call, Header, NONE};
+use crate::error::Error;
+
+impl Core {
+    /// Starts the worker of the lane at `at`; what went wrong, where it could not even be tried.
+    pub(crate) fn start(&self, group: &mut Group, at: usize) -> Result<(), Error> {
+        let (Engine::Workers(backend), Some(host)) = (&self.engine, self.host()) else { return Ok(()) };
+        let lane = &mut group.lanes[at];
+        lane.generation += 1;
+        lane.in_flight = 0;
+        lane.status = Status::Starting;
+        let previous = lane.thread.take();
+        let started = backend.start(lane.place(), host, previous)?;
+        lane.link = Some(started.link);
+        lane.thread = Some(started.thread);
+        Ok(())
+    }
+
+    /// On demand: makes as many workers as calls wait for, up to the most that are allowed. Calls whose worker could
+    /// not be made go to `failed`.
+    pub(crate) fn staff(&self, group: &mut Group, failed: &mut Vec<(Call, Error)>) {
+        let starting = group.lanes.iter().filter(|lane| lane.status == Status::Starting).count();
+        let mut wanted = group.waiting.len().saturating_sub(starting);
+        for at in 0..group.lanes.len() {
+            if wanted == 0 {
+                return;
+            }
+            if group.lanes[at].status == Status::Vacant {
+                wanted -= 1;
+                if let Err(error) = self.start(group, at) {
+                    group.lanes[at].status = Status::Vacant;
+                    failed.extend(group.waiting.pop_front().map(|call| (call, error)));
+                }
+            }
+        }
+    }
+
+    /// Resolves calls with the errors that go with them; not under a group's lock.
+    pub(crate) fn fail_all(&self, failed: Vec<(Call, Error)>) {
+        for (call, error) in failed {
+            call.fail(error.at(self.settings.worker, ""), true);
+        }
+    }
+
+    /// Moves calls from a worker that is gone back into the queue, at the front and in order.
+    fn requeue(&self, group: &mut Group, at: usize, left: Vec<Call>, dropped: &mut Vec<Call>) {
+        let index = group.lanes[at].index;
+        for call in left.into_iter().rev() {
+            let header = call.header();
+            let pinned = header.pinned != NONE;
+            let owner = if self.is_shared() && !pinned { NONE } else { index };
+            if !header.back() || !header.enter_queue(owner) {
+                dropped.push(call);
+                continue;
+            }
+            match self.books.get(owner) {
+                Some(books) => add(&books.queued),
+                None => self.queue_shared(index),
+            }
+            if pinned {
+                group.lanes[at].pinned.push_front(call);
+            } else {
+                group.waiting.push_front(call);
+            }
+        }
+    }
+
+    /// The lane at `at` is given up or has ended as it should.
+    fn gone(&self, group: &mut Group, at: usize) -> VecDeque<Call> {
+        let lane = &mut group.lanes[at];
+        let index = lane.index;
+        let mut orphans = std::mem::take(&mut lane.pinned);
+        if lane.status != Status::Gone {
+            lane.status = Status::Gone;
+            lane.link = None;
+            self.books[index].gone.store(true, Ordering::Release);
+            self.live.fetch_sub(1, Ordering::SeqCst);
+        }
+        if group.is_gone() {
+            orphans.append(&mut group.waiting);
+        }
+        orphans
+    }
+
+    /// Finds other workers for the calls of one that is gone.
+    fn rehouse(&self, orphans: VecDeque<Call>) {
+        for call in orphans {
+            let header = call.header();
+            let queued_by = header.was_queued_by();
+            if !header.back() {
+                continue;
+            }
+            self.unqueue(queued_by);
+            if header.pinned == NONE { self.dispatch(call) } else { self.nobody(&call) }
+        }
+    }
+
+    fn note_end(&self, status: &str) {
+        self.gate().last_status = Some(status.to_owned());
+    }
+
+    fn wake(&self) {
+        drop(self.gate());
+        self.changed.notify_all();
+    }
+
+    /// A worker that should be there is not: starts another or gives it up. Returns the calls to find a home for.
+    fn replace(&self, group: &mut Group, at: usize, status: &str) -> VecDeque<Call> {
+        let mut status = status.to_owned();
+        loop {
+            let phase = self.phase.load(Ordering::SeqCst);
+            let idle = phase != OPEN && self.outstanding.load(Ordering::SeqCst) == 0;
+            let making = self.making.load(Ordering::SeqCst);
+            let allowed = phase != ABORTED && !idle && !making;
+            if !allowed || !group.lanes[at].may_restart(Instant::now(), self.settings.max_restarts) {
+                self.note_end(&status);
+                return self.gone(group, at);
+            }
+            add(&self.books[group.lanes[at].index].restarts);
+            match self.start(group, at) {
+                Ok(()) => return VecDeque::new(),
+                Err(error) => status = error.to_string(),
+            }
+        }
+    }
+
+    /// Takes the call that a dead worker was running out of what it had.
+    fn separate(&self, calls: Vec<Call>, place: Place, status: &str, running: Option<u64>, failed: &mut Vec<(Call, Error)>) -> Vec<Call> {
+        let mut left = Vec::new();
+        for call in calls {
+            if Some(call.header().id) == running {
+                let name = format!("{}[{}]", self.settings.worker, place.index);
+                let error = Error::worker_died(status).at(name, call.header().method_name());
+                failed.push((call, error));
+            } else {
+                left.push(call);
+            }
+        }
+        left
+    }
+}
+
+impl Host for Core {
+    fn up(&self, place: Place) {
+        let (group_at, at) = self.home(place.index);
+        let mut dropped = Vec::new();
+        let mut group = self.group(group_at);
+        if group.lanes[at].generation != place.generation || group.lanes[at].status != Status::Starting {
+            return;
+        }
+        group.lanes[at].status = Status::Up;
+        let over = self.phase.load(Ordering::SeqCst) != OPEN && self.outstanding.load(Ordering::SeqCst) == 0;
+        self.pump(&mut group, at, &mut dropped);
+        let idle_on_demand = self.settings.on_demand && group.lanes[at].in_flight == 0;
+        if over || idle_on_demand {
+            group.lanes[at].status = Status::Finishing;
+            if let Some(link) = &group.lanes[at].link {
+                link.finish();
+            }
+        }
+        drop(group);
+        self.gate().came_up += 1;
+        self.wake();
+    }
+
+    fn ended(&self, place: Place, end: End) {
+        let (group_at, at) = self.home(place.index);
+        let (mut dropped, mut failed, mut orphans) = (Vec::new(), Vec::new(), VecDeque::new());
+        {
+            let mut group = self.group(group_at);
+            let lane = &mut group.lanes[at];
+            if lane.generation != place.generation || lane.status == Status::Gone {
+                return;
+            }
+            self.clear_in_flight(lane);
+            // What the old incarnation still says of its calls is no longer heard.
+            lane.generation += 1;
+            let left = lane.link.take().map(|link| link.drain()).unwrap_or_default();
+            let making = self.making.load(Ordering::SeqCst);
+            let mut expected = false;
+            let mut not_up = None;
+            let status = match end {
+                End::Finished => {
+                    expected = true;
+                    String::new()
+                }
+                End::Failed(error) => {
+                    if making {
+                        self.gate().init_error.get_or_insert_with(|| error.clone());
+                    }
+                    let status = error.to_string();
+                    not_up = Some(error);
+                    status
+                }
+                End::Died { status, running } => {
+                    if making {
+                        self.gate().init_error.get_or_insert_with(|| Error::worker_died(status.clone()));
+                    }
+                    let left = self.separate(left, place, &status, running, &mut failed);
+                    self.requeue(&mut group, at, left, &mut dropped);
+                    status
+                }
+            };
+            if self.settings.on_demand {
+                group.lanes[at].status = Status::Vacant;
+                if let Some(error) = not_up {
+                    failed.extend(group.waiting.pop_front().map(|call| (call, error)));
+                } else if !expected {
+                    add(&self.books[place.index].restarts);
+                }
+                let phase = self.phase.load(Ordering::SeqCst);
+                if phase == ABORTED || (phase != OPEN && self.outstanding.load(Ordering::SeqCst) == 0) {
+                    orphans = self.gone(&mut group, at);
+                } else {
+                    self.staff(&mut group, &mut failed);
+                }
+            } else if expected {
+                orphans = self.gone(&mut group, at);
+            } else {
+                orphans = self.replace(&mut group, at, &status);
+            }
+        }
+        self.fail_all(failed);
+        self.rehouse(orphans);
+        self.wake();
+    }
+
+    fn finished(&self, call: &Header) {
+        if let Some((lane, generation)) = call.finish() {
+            self.release_lane(lane, generation);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What crosses a process boundary: how values are encoded, how frames are cut, what carries them.
+
+pub(crate) mod codec;

@@ -1,0 +1,281 @@
+//! What the macro writes for a type: the [`Worker`] trait, and the means that its code uses.
+
+use std::any::Any;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::balance::LoadBalancing;
+use crate::call::Call;
+use crate::context::CallContext;
+use crate::error::{BoxError, Captured, Error};
+use crate::mode::Mode;
+use crate::wire::codec::{self, Codec};
+
+/// One method of a worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it takes `&mut self`.
+    pub exclusive: bool,
+    /// Whether it is an `async fn`.
+    pub asynchronous: bool,
+    /// The timeout that its attribute gives it.
+    pub timeout: Option<Duration>,
+    /// The retries that its attribute gives it.
+    pub num_retries: Option<u32>,
+}
+
+/// What the attributes of a type say.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "each field is the option of its name")]
+pub struct Attributes {
+    pub mode: Option<Mode>,
+    pub max_workers: Option<usize>,
+    pub max_queued_tasks: Option<usize>,
+    pub load_balancing: Option<LoadBalancing>,
+    pub on_demand: Option<bool>,
+    pub max_restarts: Option<u32>,
+    pub stop_timeout: Option<Duration>,
+    pub timeout: Option<Duration>,
+    pub num_retries: Option<u32>,
+    pub name: Option<&'static str>,
+}
+
+macro_rules! or {
+    ($strong:ident, $weak:ident, $($field:ident)*) => {
+        Attributes { $($field: match $strong.$field { Some(value) => Some(value), None => $weak.$field },)* }
+    };
+}
+
+impl Attributes {
+    /// Nothing said.
+    pub const NONE: Self = Attributes {
+        mode: None,
+        max_workers: None,
+        max_queued_tasks: None,
+        load_balancing: None,
+        on_demand: None,
+        max_restarts: None,
+        stop_timeout: None,
+        timeout: None,
+        num_retries: None,
+        name: None,
+    };
+
+    /// `self`, and where it says nothing, `weaker`.
+    #[must_use]
+    pub const fn or(self, weaker: Attributes) -> Attributes {
+        or!(self, weaker, mode max_workers max_queued_tasks load_balancing on_demand max_restarts stop_timeout
+            timeout num_retries name)
+    }
+}
+
+/// What a type without an attribute on its `struct` has; the attribute gives it an inherent constant that wins.
+pub trait NoDefaults {
+    #[doc(hidden)]
+    const __CONCURRY_DEFAULTS: Attributes = Attributes::NONE;
+}
+
+impl<T: ?Sized> NoDefaults for T {}
+
+/// A type that runs as a worker. `#[worker]` implements it; nobody else does.
+pub trait Worker: Sized + 'static {
+    /// One variant a method, one field an argument.
+    type Message: Send + 'static;
+    /// The constructor's arguments.
+    type Init: Clone + Send + Sync + 'static;
+    /// The type's name.
+    const NAME: &'static str;
+    /// The methods, in the order of the messages' numbers.
+    const METHODS: &'static [Method];
+    /// What the attributes say.
+    fn attributes() -> Attributes;
+    /// Runs the constructor.
+    fn construct(init: Self::Init) -> Result<Self, Error>;
+    /// Which method a message is for.
+    fn method_of(message: &Self::Message) -> usize;
+    /// Runs a method and replies.
+    fn call(&mut self, message: Self::Message, context: &CallContext, reply: Reply<'_>) -> Replied;
+    /// Makes a method's own error of its encoding, where that is possible.
+    fn decode_error(method: usize, codec: Codec, bytes: &[u8]) -> Option<BoxError>;
+    /// How messages travel; `None` for types that only run in modes that share memory.
+    fn wire() -> Option<Wire<Self>>;
+}
+
+/// How a worker's messages travel to where its memory is not shared.
+pub struct Wire<W: Worker> {
+    pub(crate) codec: Codec,
+    pub(crate) encode: fn(Codec, &W::Message) -> Result<Vec<u8>, String>,
+    pub(crate) decode: fn(Codec, &[u8]) -> Result<W::Message, String>,
+    pub(crate) encode_init: fn(Codec, &W::Init) -> Result<Vec<u8>, String>,
+    pub(crate) decode_init: fn(Codec, &[u8]) -> Result<W::Init, String>,
+}
+
+impl<W: Worker> Clone for Wire<W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W: Worker> Copy for Wire<W> {}
+
+/// The wire of a worker whose messages are serializable.
+pub fn wire<W: Worker>(codec: Codec) -> Wire<W>
+where
+    W::Message: Serialize + DeserializeOwned,
+    W::Init: Serialize + DeserializeOwned,
+{
+    Wire {
+        codec,
+        encode: codec::encode::<W::Message>,
+        decode: codec::decode::<W::Message>,
+        encode_init: codec::encode::<W::Init>,
+        decode_init: codec::decode::<W::Init>,
+    }
+}
+
+/// An answer on its way out of a worker's process.
+pub(crate) struct RemoteReply {
+    pub(crate) codec: Codec,
+    pub(crate) outcome: Option<Result<Vec<u8>, Error>>,
+}
+
+enum Sink<'a> {
+    Local(&'a Call),
+    Remote(&'a mut RemoteReply),
+}
+
+/// Where a method's outcome goes.
+pub struct Reply<'a>(Sink<'a>);
+
+/// Proof that a reply was given.
+pub struct Replied(());
+
+impl<'a> Reply<'a> {
+    pub(crate) fn local(call: &'a Call) -> Self {
+        Reply(Sink::Local(call))
+    }
+
+    pub(crate) fn remote(reply: &'a mut RemoteReply) -> Self {
+        Reply(Sink::Remote(reply))
+    }
+
+    /// The method's value.
+    pub fn value<T: Serialize + Send + 'static>(self, value: T) -> Replied {
+        match self.0 {
+            Sink::Local(call) => complete(call, value),
+            Sink::Remote(reply) => {
+                let mut bytes = Vec::new();
+                let done = codec::encode_result(reply.codec, &value, &mut bytes);
+                reply.outcome =
+                    Some(done.map(|()| bytes).map_err(|why| Error::codec(format!("the result {why}"))));
+            }
+        }
+        Replied(())
+    }
+
+    /// The value of a method of a `local` type.
+    pub fn local_value<T: Send + 'static>(self, value: T) -> Replied {
+        match self.0 {
+            Sink::Local(call) => complete(call, value),
+            Sink::Remote(reply) => {
+                reply.outcome = Some(Err(Error::unsupported("a `local` worker has no results to send")));
+            }
+        }
+        Replied(())
+    }
+
+    /// The method's own error.
+    pub fn failure(self, failure: Captured) -> Replied {
+        match self.0 {
+            Sink::Local(call) => {
+                call.fail(failure.into_error(None), true);
+            }
+            Sink::Remote(reply) => reply.outcome = Some(Err(failure.into_error(Some(reply.codec)))),
+        }
+        Replied(())
+    }
+}
+
+fn complete<T: 'static>(call: &Call, value: T) {
+    let mut value = Some(value);
+    call.complete(&mut value as &mut dyn Any);
+}
+
+/// The trait that projects a result type, whatever alias it is written as.
+pub trait ResultLike {
+    /// What `Ok` holds.
+    type Value;
+    /// What `Err` holds.
+    type Error;
+    /// The plain result.
+    fn into_result(self) -> Result<Self::Value, Self::Error>;
+}
+
+impl<T, E> ResultLike for Result<T, E> {
+    type Value = T;
+    type Error = E;
+    fn into_result(self) -> Result<T, E> {
+        self
+    }
+}
+
+/// The error of a constructor.
+pub fn init_failed(captured: Captured) -> Error {
+    match captured.into_error(Some(Codec::Bincode)) {
+        Error::Failed { source, .. } => Error::InitFailed {
+            worker: "".into(),
+            message: "its constructor failed".to_owned(),
+            source: Some(source),
+        },
+        other => other,
+    }
+}
+
+/// `Vec<u8>` as bytes instead of element by element.
+pub mod bytes {
+    use std::fmt;
+
+    use serde::de::{Deserializer, SeqAccess, Visitor};
+    use serde::ser::Serializer;
+
+    #[doc(hidden)]
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    #[doc(hidden)]
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        deserializer.deserialize_byte_buf(Bytes)
+    }
+
+    struct Bytes;
+
+    impl<'de> Visitor<'de> for Bytes {
+        type Value = Vec<u8>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("bytes")
+        }
+        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+        fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+            Ok(bytes)
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<u8>, A::Error> {
+            let mut bytes = Vec::new();
+            while let Some(byte) = items.next_element()? {
+                bytes.push(byte);
+            }
+            Ok(bytes)
+        }
+    }
+}
+
+/// Runs a future to its end on this thread.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    crate::executor::block_on(future)
+}
