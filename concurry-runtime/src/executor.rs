@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn it_wakes() {
-        let promise = Promise::new(("", ""));
+        let promise = Promise::<u8>::new(("", ""));
         let future = crate::future::TaskFuture(promise.clone() as Arc<dyn crate::future::Outcome<u8>>);
         let other = thread::spawn(move || promise.settle(Ok(7)));
         assert_eq!(block_on(future).unwrap(), 7);

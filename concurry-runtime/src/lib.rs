@@ -7,6 +7,7 @@ mod context;
 mod error;
 mod executor;
 mod future;
+mod gather;
 mod mode;
 mod options;
 mod panics;
@@ -19,6 +20,10 @@ pub use balance::LoadBalancing;
 pub use context::{CallContext, current};
 pub use error::{Error, Failure, Name, RemoteError, Result, TimeoutScope};
 pub use future::{CallId, IntoArg, TaskFuture};
+pub use gather::{
+    AsCompleted, Gather, GatherFuture, IntoGather, Map, MapUnordered, ProgressBar, ProgressIter, ReturnWhen, Waited, gather, map,
+    map_unordered, wait,
+};
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
 

@@ -1,8 +1,10 @@
-//! Typed worker pools: `#[worker]` over an `impl` block, and its methods run on threads or in processes.
+#![doc = include_str!("../../README.md")]
 
+pub use concurry_macros::{task, worker};
 pub use concurry_runtime::{
-    CallContext, CallId, Error, Failure, IntoArg, LoadBalancing, Mode, Pool, PoolStats, RemoteError, Result, TaskFuture,
-    TimeoutScope, WorkerClient, WorkerStats, current,
+    AsCompleted, CallContext, CallId, Error, Failure, Gather, GatherFuture, IntoArg, IntoGather, LoadBalancing, Map,
+    MapUnordered, Mode, Pool, PoolStats, ProgressBar, ProgressIter, RemoteError, Result, ReturnWhen, TaskFuture,
+    TimeoutScope, Waited, WorkerClient, WorkerStats, current, gather, map, map_unordered, wait,
 };
 
 #[doc(hidden)]
@@ -10,5 +12,8 @@ pub use concurry_runtime::__private;
 
 /// What most programs need; `use concurry::prelude::*;`.
 pub mod prelude {
-    pub use crate::{CallContext, LoadBalancing, Mode, TaskFuture, WorkerClient};
+    pub use crate::{
+        CallContext, LoadBalancing, Mode, ProgressBar, ReturnWhen, TaskFuture, Waited, WorkerClient, gather, task, wait,
+        worker,
+    };
 }

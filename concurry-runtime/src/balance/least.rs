@@ -25,10 +25,13 @@ impl Least {
 impl Balancer for Least {
     fn pick(&self, loads: &dyn Loads) -> Option<usize> {
         let len = loads.len();
-        let start = self.next.fetch_add(1, Ordering::Relaxed) % len;
-        (0..len)
+        let start = self.next.load(Ordering::Relaxed) % len;
+        let least = (0..len)
             .map(|step| (start + step) % len)
             .filter(|&index| loads.usable(index))
-            .min_by_key(|&index| (self.load)(loads, index))
+            .min_by_key(|&index| (self.load)(loads, index))?;
+        // Ties go in turn from the last that was picked, so that one between two far apart is not decided by the gap.
+        self.next.store(least + 1, Ordering::Relaxed);
+        Some(least)
     }
 }

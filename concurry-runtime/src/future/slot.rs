@@ -236,6 +236,12 @@ impl<T> Slot<T> {
         drop(inner);
     }
 
+    /// How many watch it.
+    #[cfg(test)]
+    pub(crate) fn watchers(&self) -> usize {
+        self.lock().watchers.len()
+    }
+
     /// Runs `callback` with the result when it settles, before anyone can take it, or here and now where it has.
     pub(crate) fn on_done(&self, callback: Callback<T>) {
         let mut inner = self.lock();

@@ -3,9 +3,12 @@
 //! `Vec<u8>` goes as it is where it is a whole value; serde would walk it byte by byte.
 
 use std::any::Any;
+use std::io;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use super::frame::MOST;
 
 /// How a worker's messages are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,16 +31,48 @@ pub(crate) fn encode<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Result<V
 /// Appends `value` to `bytes`; where it fails, `bytes` is as it was.
 pub(crate) fn encode_into<T: Serialize + ?Sized>(codec: Codec, value: &T, bytes: &mut Vec<u8>) -> Result<(), String> {
     let start = bytes.len();
+    let mut writer = Bounded { bytes, left: MOST };
     let done = match codec {
-        Codec::Bincode => bincode::serde::encode_into_std_write(value, bytes, bincode::config::standard())
-            .map(drop)
-            .map_err(|error| format!("cannot be encoded: {error}; {HINT}")),
-        Codec::MsgPack => msgpack_encode(value, bytes),
+        Codec::Bincode => {
+            let done = bincode::serde::encode_into_std_write(value, &mut writer, bincode::config::standard());
+            match done {
+                Ok(_) => Ok(()),
+                Err(_) if writer.left == 0 => Err(too_large()),
+                Err(error) => Err(format!("cannot be encoded: {error}; {HINT}")),
+            }
+        }
+        Codec::MsgPack => msgpack_encode(value, &mut writer),
     };
     if done.is_err() {
         bytes.truncate(start);
     }
     done
+}
+
+/// Takes as many bytes as a frame carries, and no more.
+struct Bounded<'a> {
+    bytes: &'a mut Vec<u8>,
+    /// 0 once more was offered than there is room for.
+    left: usize,
+}
+
+impl io::Write for Bounded<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() >= self.left {
+            self.left = 0;
+            return Err(io::Error::other("too large"));
+        }
+        self.left -= bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn too_large() -> String {
+    format!("cannot be sent: it takes more than {MOST} bytes; pass a path or a key instead of the data, or split the call")
 }
 
 /// The value that `bytes` hold, all of them.
@@ -63,6 +98,9 @@ pub(crate) fn encode_result<T: Serialize + 'static>(
 ) -> Result<(), String> {
     match (value as &dyn Any).downcast_ref::<Vec<u8>>() {
         Some(plain) => {
+            if plain.len() >= MOST {
+                return Err(too_large());
+            }
             bytes.extend_from_slice(plain);
             Ok(())
         }
@@ -84,8 +122,13 @@ pub(crate) fn decode_result<T: DeserializeOwned + 'static>(codec: Codec, bytes: 
 }
 
 #[cfg(feature = "msgpack")]
-fn msgpack_encode<T: Serialize + ?Sized>(value: &T, bytes: &mut Vec<u8>) -> Result<(), String> {
-    rmp_serde::encode::write_named(bytes, value).map_err(|error| format!("cannot be encoded: {error}"))
+fn msgpack_encode<T: Serialize + ?Sized>(value: &T, writer: &mut Bounded<'_>) -> Result<(), String> {
+    let done = rmp_serde::encode::write_named(writer, value);
+    match done {
+        Ok(()) => Ok(()),
+        Err(_) if writer.left == 0 => Err(too_large()),
+        Err(error) => Err(format!("cannot be encoded: {error}")),
+    }
 }
 
 #[cfg(feature = "msgpack")]
@@ -97,7 +140,7 @@ fn msgpack_decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
 const MISSING: &str = "`codec = \"msgpack\"` needs the feature `msgpack` of concurry";
 
 #[cfg(not(feature = "msgpack"))]
-fn msgpack_encode<T: Serialize + ?Sized>(_: &T, _: &mut Vec<u8>) -> Result<(), String> {
+fn msgpack_encode<T: Serialize + ?Sized>(_: &T, _: &mut Bounded<'_>) -> Result<(), String> {
     Err(MISSING.to_owned())
 }
 

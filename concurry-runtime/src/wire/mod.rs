@@ -1,3 +1,5 @@
 //! What crosses a process boundary: how values are encoded, how frames are cut, what carries them.
 
 pub(crate) mod codec;
+pub(crate) mod frame;
+pub(crate) mod link;

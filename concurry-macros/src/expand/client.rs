@@ -1,0 +1,121 @@
+//! The client: a stub for each method, and what every client can do.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::Shape;
+use crate::hygiene::local;
+use crate::model::Method;
+
+/// The type.
+pub(crate) fn declaration(shape: &Shape<'_>) -> TokenStream {
+    let Shape { ty, client, private, cfgs, label, .. } = shape;
+    let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
+    let doc = format!(" A pool of [`{label}`] workers: each method returns at once with a future of its result.");
+    quote! {
+        #(#cfgs)*
+        #[doc = #doc]
+        #[allow(dead_code, private_interfaces, private_bounds)]
+        pub struct #client #impl_generics (#private::Client<#ty>) #where_clause;
+    }
+}
+
+/// The stubs, and the traits of every client.
+pub(crate) fn implementation(shape: &Shape<'_>) -> TokenStream {
+    let Shape { client, private, .. } = shape;
+    let (impl_generics, ty_generics, where_clause) = shape.generics.split_for_impl();
+    let stubs = shape.methods.iter().map(|method| stub(shape, method));
+    quote! {
+        #[allow(dead_code, private_interfaces, private_bounds)]
+        impl #impl_generics #client #ty_generics #where_clause {
+            #(#stubs)*
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #private::std::clone::Clone for #client #ty_generics #where_clause {
+            fn clone(&self) -> Self {
+                #client(#private::std::clone::Clone::clone(&self.0))
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #private::std::fmt::Debug for #client #ty_generics #where_clause {
+            fn fmt(&self, f: &mut #private::std::fmt::Formatter<'_>) -> #private::std::fmt::Result {
+                #private::std::fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #private::std::ops::Deref for #client #ty_generics #where_clause {
+            type Target = #private::Pool;
+            fn deref(&self) -> &#private::Pool {
+                #private::Client::pool(&self.0)
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #private::WorkerClient for #client #ty_generics #where_clause {
+            fn pool(&self) -> &#private::Pool {
+                #private::Client::pool(&self.0)
+            }
+            fn worker(&self, index: usize) -> Self {
+                #client(#private::Client::worker(&self.0, index))
+            }
+        }
+    }
+}
+
+/// The attributes of a stub: the function's docs (or one of ours), conditions and deprecation.
+pub(crate) fn attributes(method: &Method, otherwise: &str) -> TokenStream {
+    let crate::model::Attributes { docs, cfgs, deprecated } = &method.attributes;
+    let doc = docs.is_empty().then(|| quote!(#[doc = #otherwise]));
+    quote!(#(#cfgs)* #(#docs)* #doc #deprecated)
+}
+
+/// The parameters of a stub, `name: impl IntoArg<Type>`.
+pub(crate) fn parameters(method: &Method, private: &TokenStream) -> TokenStream {
+    let params = method.arguments().map(|param| {
+        let (field, held) = (&param.field, &param.held);
+        quote!(#field: impl #private::IntoArg<#held>,)
+    });
+    quote!(#(#params)*)
+}
+
+/// The arguments of a stub as nested pairs, and the pattern that takes their values apart.
+pub(crate) fn pairs(method: &Method, private: &TokenStream) -> (TokenStream, TokenStream) {
+    let mut args = quote!(());
+    let mut pattern = quote!(());
+    let params: Vec<_> = method.arguments().collect();
+    for (position, param) in params.iter().enumerate().rev() {
+        let (field, name) = (&param.field, local(&format!("arg{position}")));
+        args = quote!((#private::IntoArg::into_arg(#field), #args));
+        pattern = quote!((#name, #pattern));
+    }
+    (args, pattern)
+}
+
+fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
+    let Shape { private, message, .. } = shape;
+    let numbers = Shape::numbers();
+    let attributes = attributes(method, &format!(" Calls `{}` of a worker.", method.name()));
+    let (vis, name, variant) = (&method.vis, &method.signature.ident, &method.variant);
+    let params = parameters(method, private);
+    let value = shape.value(&method.output);
+    let (args, pattern) = pairs(method, private);
+    let fields = method.arguments().enumerate().map(|(position, param)| {
+        let (field, name) = (&param.field, local(&format!("arg{position}")));
+        quote!(#field: #name,)
+    });
+    let call = if shape.options.local { quote!(call_local) } else { quote!(call) };
+    quote! {
+        #attributes
+        #vis fn #name(&self, #params) -> #private::TaskFuture<#value> {
+            #private::Client::#call(
+                &self.0,
+                #numbers::#variant as usize,
+                #args,
+                |#pattern| #message::#variant { #(#fields)* },
+            )
+        }
+    }
+}

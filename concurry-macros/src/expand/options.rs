@@ -1,0 +1,145 @@
+//! The builder, and what the attributes say as a value.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::Shape;
+use crate::hygiene::item;
+use crate::model::{Param, Pass};
+use crate::options::Options;
+
+/// `Some(value)` or `None`, by full path.
+pub(crate) fn optional(value: Option<TokenStream>, private: &TokenStream) -> TokenStream {
+    match value {
+        Some(value) => quote!(#private::std::option::Option::Some(#value)),
+        None => quote!(#private::std::option::Option::None),
+    }
+}
+
+/// A duration that a constant can hold.
+pub(crate) fn duration(time: Duration, private: &TokenStream) -> TokenStream {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    quote!(#private::std::time::Duration::from_nanos(#nanos))
+}
+
+/// The run-time options of an attribute.
+pub(crate) fn attributes(options: &Options, private: &TokenStream) -> TokenStream {
+    let variant = |kind: &str, word: &str| {
+        let (kind, word) = (Ident::new(kind, Span::call_site()), Ident::new(word, Span::call_site()));
+        quote!(#private::#kind::#word)
+    };
+    let fields = [
+        ("mode", options.mode.map(|word| variant("Mode", word))),
+        ("max_workers", options.max_workers.map(|count| quote!(#count))),
+        ("max_queued_tasks", options.max_queued_tasks.map(|count| quote!(#count))),
+        ("load_balancing", options.load_balancing.map(|word| variant("LoadBalancing", word))),
+        ("on_demand", options.on_demand.map(|truth| quote!(#truth))),
+        ("max_restarts", options.max_restarts.map(|number| quote!(#number))),
+        ("stop_timeout", options.stop_timeout.map(|time| duration(time, private))),
+        ("timeout", options.timeout.map(|time| duration(time, private))),
+        ("num_retries", options.num_retries.map(|number| quote!(#number))),
+        ("name", options.name.as_ref().map(|name| quote!(#name))),
+    ];
+    let said = fields.into_iter().filter_map(|(name, value)| {
+        let name = Ident::new(name, Span::call_site());
+        value.map(|value| quote!(#name: #private::std::option::Option::Some(#value),))
+    });
+    quote!(#private::Attributes { #(#said)* ..#private::Attributes::NONE })
+}
+
+/// The builder's type.
+pub(crate) fn declaration(shape: &Shape<'_>) -> TokenStream {
+    let Shape { builder, private, cfgs, label, .. } = shape;
+    let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
+    let marker = shape.is_generic().then(|| shape.phantom());
+    let doc = format!(" The options of a pool of [`{label}`] workers; `init` starts it.");
+    quote! {
+        #(#cfgs)*
+        #[doc = #doc]
+        #[must_use = "options do nothing until `init` starts the pool"]
+        #[allow(dead_code, private_interfaces, private_bounds)]
+        pub struct #builder #impl_generics (#private::Options, #marker) #where_clause;
+    }
+}
+
+/// A parameter of `init`, in the constructor's own type.
+pub(crate) fn plain_parameters(params: &[&Param]) -> TokenStream {
+    let params = params.iter().map(|param| {
+        let (field, ty) = (&param.field, &param.ty);
+        quote!(#field: #ty,)
+    });
+    quote!(#(#params)*)
+}
+
+/// The setters, `init`, and `options()` and `init(..)` on the type itself.
+pub(crate) fn implementation(shape: &Shape<'_>) -> TokenStream {
+    let Shape { ty, builder, private, client, label, .. } = shape;
+    let (impl_generics, ty_generics, where_clause) = shape.generics.split_for_impl();
+    let init = Shape::init();
+    let params = shape.constructor_arguments();
+    let (parameters, names) = (plain_parameters(&params), params.iter().map(|param| &param.field));
+    let fields = params.iter().map(|param| {
+        let field = &param.field;
+        match param.pass {
+            Pass::Borrow => quote_spanned! {param.ty.span()=>
+                #field: #private::std::borrow::ToOwned::to_owned(#field),
+            },
+            _ => quote!(#field,),
+        }
+    });
+    let (phantom, marker) = if shape.is_generic() {
+        let marker = item("marker");
+        (quote!(#private::std::marker::PhantomData), quote!(#marker: #private::std::marker::PhantomData,))
+    } else {
+        (quote!(), quote!())
+    };
+    let copied = &phantom;
+    let options_doc = format!(" The options of a pool of `{label}` workers.");
+    let init_doc = format!(" Starts a pool of `{label}` workers; the same as `options().init(..)`.");
+    let errors = " # Errors\n A bad option, a mode that cannot run here, or a constructor that fails.";
+    quote! {
+        #[allow(dead_code, private_interfaces, private_bounds)]
+        impl #impl_generics #builder #ty_generics #where_clause {
+            #private::option_setters!(0);
+
+            #[doc = " Starts the pool; each worker is built by its own call of the constructor."]
+            #[doc = ""]
+            #[doc = #errors]
+            pub fn init(self, #parameters) -> #private::Result<#client #ty_generics> {
+                #private::Result::map(#private::start::<#ty>(self.0, #init { #(#fields)* #marker }), #client)
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #private::std::clone::Clone for #builder #ty_generics #where_clause {
+            fn clone(&self) -> Self {
+                #builder(#private::std::clone::Clone::clone(&self.0), #copied)
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #private::std::fmt::Debug for #builder #ty_generics #where_clause {
+            fn fmt(&self, f: &mut #private::std::fmt::Formatter<'_>) -> #private::std::fmt::Result {
+                #private::std::fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        #[allow(dead_code, private_interfaces, private_bounds)]
+        impl #impl_generics #ty #where_clause {
+            #[doc = #options_doc]
+            pub fn options() -> #builder #ty_generics {
+                #builder(#private::Options::new::<#ty>(), #phantom)
+            }
+
+            #[doc = #init_doc]
+            #[doc = ""]
+            #[doc = #errors]
+            pub fn init(#parameters) -> #private::Result<#client #ty_generics> {
+                Self::options().init(#(#names),*)
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The options of the attributes: their names, where each may stand, how a list of them is read. Spans are kept.
+
+use std::time::Duration;
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Expr, Ident, Path, Token};
+
+use crate::diagnostics::{Diagnostics, Problem};
+use crate::{value, words};
+
+/// Where an attribute stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    Block,
+    Type,
+    Task,
+    Method,
+    Param,
+}
+
+use Place::{Block, Method, Param, Task, Type};
+
+/// Every option, and where it may stand.
+const KNOWN: &[(&str, &[Place])] = &[
+    ("mode", &[Block, Type, Task]),
+    ("max_workers", &[Block, Type, Task]),
+    ("max_queued_tasks", &[Block, Type, Task]),
+    ("load_balancing", &[Block, Type, Task]),
+    ("on_demand", &[Block, Type, Task]),
+    ("max_restarts", &[Block, Type, Task]),
+    ("stop_timeout", &[Block, Type, Task]),
+    ("timeout", &[Block, Type, Task, Method]),
+    ("num_retries", &[Block, Type, Task, Method]),
+    ("name", &[Block, Type, Task]),
+    ("codec", &[Block, Task]),
+    ("local", &[Block, Task]),
+    ("crate", &[Block, Type, Task]),
+    ("client", &[Block]),
+    ("options", &[Block]),
+    ("message", &[Block]),
+    ("result", &[Task, Method]),
+    ("value", &[Task, Method]),
+    ("init", &[Method]),
+    ("skip", &[Method]),
+    ("context", &[Param]),
+];
+
+/// What the attribute of a block, a type or a task says.
+#[derive(Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) mode: Option<&'static str>,
+    pub(crate) max_workers: Option<usize>,
+    pub(crate) max_queued_tasks: Option<usize>,
+    pub(crate) load_balancing: Option<&'static str>,
+    pub(crate) on_demand: Option<bool>,
+    pub(crate) max_restarts: Option<u32>,
+    pub(crate) stop_timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) num_retries: Option<u32>,
+    pub(crate) name: Option<String>,
+    pub(crate) msgpack: bool,
+    pub(crate) local: bool,
+    pub(crate) facade: Option<Path>,
+    pub(crate) client: Option<Ident>,
+    pub(crate) options: Option<Ident>,
+    pub(crate) message: Option<Ident>,
+    pub(crate) result: bool,
+    pub(crate) value: bool,
+}
+
+/// What the attributes of a function say.
+#[derive(Clone, Default)]
+pub(crate) struct MethodOptions {
+    pub(crate) init: Option<Span>,
+    pub(crate) skip: bool,
+    pub(crate) result: bool,
+    pub(crate) value: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) num_retries: Option<u32>,
+    /// The first option that only a worker method can have.
+    pub(crate) for_methods: Option<Ident>,
+}
+
+/// One `name` or `name = value` of a list.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) key: Ident,
+    pub(crate) value: Option<Expr>,
+}
+
+impl Entry {
+    pub(crate) fn name(&self) -> String {
+        crate::model::plain(&self.key)
+    }
+}
+
+/// The entries of a list that may stand at `place`; all others are complaints.
+pub(crate) fn entries(tokens: proc_macro2::TokenStream, place: Place, diagnostics: &mut Diagnostics) -> Vec<Entry> {
+    let mut entries = Vec::<Entry>::new();
+    let list = match list.parse2(tokens) {
+        Ok(list) => list,
+        Err(error) => {
+            diagnostics.add(error);
+            return entries;
+        }
+    };
+    for entry in list {
+        let name = entry.name();
+        let known = KNOWN.iter().find(|(known, _)| *known == name);
+        match known {
+            None => diagnostics.at(&entry.key, unknown(&name, place)),
+            Some((known, places)) if !places.contains(&place) => diagnostics.at(&entry.key, misplaced(known, places, place)),
+            Some(_) if entries.iter().any(|other| other.name() == name) => {
+                diagnostics.at(&entry.key, Problem::Doubled { name });
+            }
+            Some(_) => entries.push(entry),
+        }
+    }
+    entries
+}
+
+fn list(input: ParseStream<'_>) -> syn::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    while !input.is_empty() {
+        let key = input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), Problem::Syntax))?;
+        let value = if input.peek(Token![=]) {
+            input.parse::<Token![=]>()?;
+            Some(input.parse::<Expr>().map_err(|error| syn::Error::new(error.span(), Problem::Syntax))?)
+        } else {
+            None
+        };
+        entries.push(Entry { key, value });
+        if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+            return Err(input.error(Problem::Syntax));
+        }
+    }
+    Ok(entries)
+}
+
+fn unknown(name: &str, place: Place) -> Problem {
+    let known: Vec<&'static str> =
+        KNOWN.iter().filter(|(_, places)| places.contains(&place)).map(|(known, _)| *known).collect();
+    let nearest = words::nearest(name, known.iter().copied()).map(str::to_owned);
+    Problem::Unknown { what: "option", name: name.to_owned(), nearest, known }
+}
+
+fn misplaced(name: &str, places: &[Place], place: Place) -> Problem {
+    let remedy = match places {
+        [Param] => "it marks a parameter",
+        [.., Method] if place == Param => "put it on the method",
+        [Method] => "it marks a function of a `#[worker]` block",
+        [Block] | [Block, Task] => "put it on the `impl` block's attribute",
+        [Task, Method] => "put it on the method or the task",
+        _ => "put it on the block's attribute",
+    };
+    let place = match place {
+        Block => "an `impl` block",
+        Type => "a type, where the pools' default options stand",
+        Task => "a task",
+        Method => "a method",
+        Param => "a parameter",
+    };
+    Problem::Misplaced { name: name.to_owned(), place, remedy }
+}
+
+impl Options {
+    /// Reads the list of a block, a type or a task.
+    pub(crate) fn read(tokens: proc_macro2::TokenStream, place: Place, diagnostics: &mut Diagnostics) -> Self {
+        let mut options = Options::default();
+        let entries = entries(tokens, place, diagnostics);
+        for entry in &entries {
+            options.set(entry, diagnostics);
+        }
+        options.combine(&entries, diagnostics);
+        options
+    }
+
+    fn set(&mut self, entry: &Entry, diagnostics: &mut Diagnostics) {
+        let done = match entry.name().as_str() {
+            "mode" => value::word(entry, value::MODES).map(|mode| self.mode = Some(mode)),
+            "load_balancing" => value::word(entry, value::BALANCING).map(|word| self.load_balancing = Some(word)),
+            "max_workers" => value::count(entry).map(|count| self.max_workers = Some(count)),
+            "max_queued_tasks" => value::count(entry).map(|count| self.max_queued_tasks = Some(count)),
+            "max_restarts" => value::number(entry).map(|number| self.max_restarts = Some(number)),
+            "num_retries" => value::number(entry).map(|number| self.num_retries = Some(number)),
+            "on_demand" => value::truth(entry).map(|truth| self.on_demand = Some(truth)),
+            "stop_timeout" => value::duration(entry, true).map(|time| self.stop_timeout = Some(time)),
+            "timeout" => value::duration(entry, false).map(|time| self.timeout = Some(time)),
+            "name" => value::text(entry).map(|text| self.name = Some(text)),
+            "codec" => value::word(entry, value::CODECS).map(|codec| self.msgpack = codec == "MsgPack"),
+            "local" => value::flag(entry).map(|()| self.local = true),
+            "result" => value::flag(entry).map(|()| self.result = true),
+            "value" => value::flag(entry).map(|()| self.value = true),
+            "crate" => value::path(entry).map(|path| self.facade = Some(path)),
+            "client" => value::ident(entry).map(|ident| self.client = Some(ident)),
+            "options" => value::ident(entry).map(|ident| self.options = Some(ident)),
+            _ => value::ident(entry).map(|ident| self.message = Some(ident)),
+        };
+        if let Err(error) = done {
+            diagnostics.add(error);
+        }
+    }
+
+    /// What does not go together.
+    fn combine(&self, entries: &[Entry], diagnostics: &mut Diagnostics) {
+        let mut both = |first: &'static str, second: &'static str, at: &str, why: &'static str| {
+            if let Some(entry) = entries.iter().find(|entry| entry.name() == at) {
+                let cause = entry.value.as_ref().map_or(entry.key.to_token_stream(), ToTokens::to_token_stream);
+                diagnostics.at(cause, Problem::Contradiction { first, second, why });
+            }
+        };
+        if self.mode == Some("Sync") {
+            if self.max_workers.is_some_and(|count| count > 1) {
+                both(
+                    "mode = \"sync\"",
+                    "max_workers",
+                    "max_workers",
+                    "the caller's thread is one worker; leave `max_workers` out, or use mode \"thread\"",
+                );
+            }
+            if self.on_demand == Some(true) {
+                both(
+                    "mode = \"sync\"",
+                    "on_demand",
+                    "on_demand",
+                    "the caller's thread is always there; leave `on_demand` out, or use mode \"thread\"",
+                );
+            }
+        }
+        if self.local {
+            both("local", "codec", "codec", "a local worker's messages are never encoded; keep one of them");
+        }
+        if self.result && self.value {
+            both("result", "value", "value", "a function returns either a result or a plain value; keep one of them");
+        }
+    }
+}
+
+impl MethodOptions {
+    /// Adds what one attribute of a function says.
+    pub(crate) fn add(&mut self, entries: &[Entry], diagnostics: &mut Diagnostics) {
+        for entry in entries {
+            let name = entry.name();
+            let done = match name.as_str() {
+                "init" => value::flag(entry).map(|()| self.init = Some(entry.key.span())),
+                "skip" => value::flag(entry).map(|()| self.skip = true),
+                "result" => value::flag(entry).map(|()| self.result = true),
+                "value" => value::flag(entry).map(|()| self.value = true),
+                "timeout" => value::duration(entry, false).map(|time| self.timeout = Some(time)),
+                _ => value::number(entry).map(|number| self.num_retries = Some(number)),
+            };
+            if matches!(name.as_str(), "timeout" | "num_retries") && self.for_methods.is_none() {
+                self.for_methods = Some(entry.key.clone());
+            }
+            if let Err(error) = done {
+                diagnostics.add(error);
+            }
+            let clash = match name.as_str() {
+                "result" | "value" if self.result && self.value => {
+                    Some(("result", "value", "a method returns either a result or a plain value; keep one of them"))
+                }
+                "init" | "skip" if self.init.is_some() && self.skip => {
+                    Some(("init", "skip", "a constructor cannot be left out; keep one of them"))
+                }
+                _ => None,
+            };
+            if let Some((first, second, why)) = clash {
+                diagnostics.at(&entry.key, Problem::Contradiction { first, second, why });
+            }
+        }
+    }
+}

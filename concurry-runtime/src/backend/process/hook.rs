@@ -1,0 +1,39 @@
+//! From the loader to the worker's loop: whether this process is to be a worker, and becoming one.
+
+use std::ffi::OsStr;
+use std::os::unix::net::UnixStream;
+
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::getppid;
+
+use super::{child, sys};
+
+/// The variable that names the process which started this one as its worker.
+pub(super) const MARKER: &str = "CONCURRY_WORKER_OF";
+
+/// The driver's socket, where this process is a worker: standard input is a socket whose other end was made by the
+/// process that the marker names.
+pub(super) fn claim(marker: &OsStr) -> Option<UnixStream> {
+    let driver: i32 = marker.to_str()?.parse().ok()?;
+    let peer = getsockopt(&std::io::stdin(), sockopt::PeerCredentials).ok()?;
+    if peer.pid() != driver {
+        return None;
+    }
+    if getppid().as_raw() != driver {
+        // The driver died while we were started. There is nobody to work for, and `main` is not to run twice.
+        child::leave();
+    }
+    match sys::adopt_socket() {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            eprintln!("concurry: a worker process could not take its socket: {error}");
+            child::leave();
+        }
+    }
+}
+
+/// Becomes the worker; never returns.
+pub(super) fn take_over(socket: UnixStream) -> ! {
+    sys::ignore_signals();
+    child::main(socket)
+}

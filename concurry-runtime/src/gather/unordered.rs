@@ -1,0 +1,159 @@
+//! [`map_unordered`]: results as they come, of inputs that are drawn as needed.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::iter::{Fuse, FusedIterator};
+use std::sync::Arc;
+
+use super::board::Board;
+use super::map::{LOOK_AHEAD, hint};
+use crate::error::Result;
+use crate::future::TaskFuture;
+use crate::future::slot::Notify;
+
+/// As [`map`](super::map()), giving each result with the position of its input as soon as it is there.
+///
+/// ```
+/// let results = concurry::map_unordered(["a", "b"], |x| concurry::TaskFuture::ready(x.len()));
+/// let mut indices: Vec<usize> = results.map(|(index, _)| index).collect();
+/// indices.sort();
+/// assert_eq!(indices, [0, 1]);
+/// ```
+pub fn map_unordered<I, F, T>(inputs: I, call: F) -> MapUnordered<I::IntoIter, F, T>
+where
+    I: IntoIterator,
+    F: FnMut(I::Item) -> TaskFuture<T>,
+{
+    MapUnordered {
+        inputs: inputs.into_iter().fuse(),
+        call,
+        bound: LOOK_AHEAD,
+        drawn: 0,
+        places: Vec::new(),
+        free: Vec::new(),
+        board: Arc::default(),
+        batch: VecDeque::new(),
+    }
+}
+
+/// Results with the positions of their inputs, in the order of completion; made by [`map_unordered`].
+#[must_use = "iterators are lazy: no call is made until it is iterated over"]
+pub struct MapUnordered<I, F, T> {
+    inputs: Fuse<I>,
+    call: F,
+    bound: usize,
+    drawn: usize,
+    /// The calls that are ahead, by the place that the board knows them by; places are used again.
+    places: Vec<Option<(usize, TaskFuture<T>)>>,
+    free: Vec<usize>,
+    board: Arc<Board>,
+    batch: VecDeque<usize>,
+}
+
+impl<I, F, T> MapUnordered<I, F, T> {
+    /// At most `calls` calls, 256 unless this is called, have results that were not taken. At least 1.
+    pub fn look_ahead(mut self, calls: usize) -> Self {
+        self.bound = calls.max(1);
+        self
+    }
+
+    fn ahead(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// Whether a result is there.
+    fn ready(&mut self) -> bool {
+        !self.batch.is_empty() || self.board.read(&mut self.batch)
+    }
+}
+
+impl<I, F, T> MapUnordered<I, F, T>
+where
+    I: Iterator,
+    F: FnMut(I::Item) -> TaskFuture<T>,
+{
+    fn draw(&mut self) -> bool {
+        let Some(input) = self.inputs.next() else { return false };
+        let future = (self.call)(input);
+        let outcome = future.0.clone();
+        let entry = Some((self.drawn, future));
+        self.drawn += 1;
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.places[place] = entry;
+                place
+            }
+            None => {
+                self.places.push(entry);
+                self.places.len() - 1
+            }
+        };
+        outcome.slot().watch(self.board.clone(), place);
+        true
+    }
+}
+
+impl<I, F, T> Iterator for MapUnordered<I, F, T>
+where
+    I: Iterator,
+    F: FnMut(I::Item) -> TaskFuture<T>,
+{
+    type Item = (usize, Result<T>);
+
+    fn next(&mut self) -> Option<(usize, Result<T>)> {
+        let mut more = self.ahead() < self.bound && self.draw();
+        while more && self.ahead() < self.bound && !self.ready() {
+            more = self.draw();
+        }
+        loop {
+            if self.ahead() == 0 {
+                return None;
+            }
+            let Some(place) = self.batch.pop_front() else {
+                self.board.wait(&mut self.batch, None);
+                continue;
+            };
+            if let Some((index, future)) = self.places.get_mut(place).and_then(Option::take) {
+                self.free.push(place);
+                return Some((index, future.result()));
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        hint(self.inputs.size_hint(), self.ahead())
+    }
+}
+
+impl<I, F, T> FusedIterator for MapUnordered<I, F, T>
+where
+    I: Iterator,
+    F: FnMut(I::Item) -> TaskFuture<T>,
+{
+}
+
+impl<I, F, T> ExactSizeIterator for MapUnordered<I, F, T>
+where
+    I: ExactSizeIterator,
+    F: FnMut(I::Item) -> TaskFuture<T>,
+{
+}
+
+impl<I, F, T> Drop for MapUnordered<I, F, T> {
+    fn drop(&mut self) {
+        let board: Arc<dyn Notify> = self.board.clone();
+        // The last drawn first, so that no worker begins a call that is about to be cancelled.
+        let mut left: Vec<_> = self.places.drain(..).flatten().collect();
+        left.sort_unstable_by_key(|(index, _)| *index);
+        for (_, future) in left.into_iter().rev() {
+            future.0.slot().unwatch(&board);
+            future.cancel();
+        }
+    }
+}
+
+impl<I, F, T> fmt::Debug for MapUnordered<I, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapUnordered").field("ahead", &self.ahead()).field("look_ahead", &self.bound).finish()
+    }
+}

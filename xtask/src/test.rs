@@ -1,0 +1,162 @@
+//! `cargo xtask test`: everything that a change must pass.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::error::{Result, fail};
+use crate::metadata::Metadata;
+use crate::run::{self, cargo};
+use crate::summary::Summary;
+use crate::{examples, tidy};
+
+/// What the steps share.
+struct Bench<'a> {
+    root: &'a Path,
+    /// Every test that ran, whichever step ran it.
+    summary: Summary,
+}
+
+enum Outcome {
+    Passed,
+    /// Not done, and why. The reason is shown again at the end: a check that was left out must not look like one that passed.
+    Skipped(&'static str),
+}
+
+type Step = fn(&mut Bench<'_>) -> Result<Outcome>;
+
+/// The steps. What fails in seconds comes first; the tests come last, since whoever reads the end of the output,
+/// be it a person or a machine, wants the runner's own figures there.
+const STEPS: [(&str, Step); 8] = [
+    ("fmt", format),
+    ("tidy", sources),
+    ("clippy", clippy),
+    ("features", features),
+    ("doc", docs),
+    ("doctests", doctests),
+    ("examples", all_examples),
+    ("tests", tests),
+];
+
+/// Runs the steps of these names, or all, and stops at the first that fails.
+pub(crate) fn run(root: &Path, only: &[&str]) -> Result<()> {
+    if let Some(unknown) = only.iter().find(|wanted| STEPS.iter().all(|(name, _)| name != *wanted)) {
+        let names: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
+        return fail(format!("there is no step `{unknown}`; there are {}", names.join(", ")));
+    }
+    let start = Instant::now();
+    let mut bench = Bench { root, summary: Summary::default() };
+    let mut report = Vec::new();
+    for (name, step) in STEPS.into_iter().filter(|(name, _)| only.is_empty() || only.contains(name)) {
+        println!("\n==> {name}");
+        let begun = Instant::now();
+        let outcome = step(&mut bench);
+        let took = begun.elapsed();
+        report.push(match &outcome {
+            Ok(Outcome::Passed) => line(name, took, "passed"),
+            Ok(Outcome::Skipped(why)) => line(name, took, &format!("SKIPPED: {why}")),
+            Err(_) => line(name, took, "FAILED"),
+        });
+        if let Err(error) = outcome {
+            close(&report, &mut bench.summary, start.elapsed());
+            return fail(format!("step `{name}` failed after {:.1} s: {error}", took.as_secs_f64()));
+        }
+    }
+    close(&report, &mut bench.summary, start.elapsed());
+    Ok(())
+}
+
+fn line(name: &str, took: Duration, verdict: &str) -> String {
+    format!("  {name:<10} {:>7.1} s  {verdict}", took.as_secs_f64())
+}
+
+fn close(report: &[String], summary: &mut Summary, took: Duration) {
+    println!("\nsteps:\n{}\n", report.join("\n"));
+    summary.took = took;
+    if !summary.is_empty() {
+        println!("{summary}");
+    }
+}
+
+fn format(bench: &mut Bench<'_>) -> Result<Outcome> {
+    if !run::answers(cargo(bench.root).args(["fmt", "--version"])) {
+        return Ok(Outcome::Skipped("rustfmt is not installed; `rustup component add rustfmt`"));
+    }
+    run::passes(cargo(bench.root).args(["fmt", "--all", "--check"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn sources(bench: &mut Bench<'_>) -> Result<Outcome> {
+    tidy::run(bench.root)?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy(bench: &mut Bench<'_>) -> Result<Outcome> {
+    if !has_clippy(bench.root) {
+        return Ok(Outcome::Skipped("clippy is not installed; `rustup component add clippy`"));
+    }
+    run::passes(cargo(bench.root).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn has_clippy(root: &Path) -> bool {
+    run::answers(cargo(root).args(["clippy", "--version"]))
+}
+
+/// The facade without features, with each alone, and with all: what one feature needs, another must not lend it.
+fn features(bench: &mut Bench<'_>) -> Result<Outcome> {
+    let metadata = Metadata::read(bench.root)?;
+    let clippy = has_clippy(bench.root);
+    let check = |chosen: &[&str]| {
+        println!("concurry {}", chosen.join(" "));
+        let mut command = cargo(bench.root);
+        command.args([if clippy { "clippy" } else { "check" }, "--quiet", "-p", "concurry"]).args(chosen);
+        if clippy {
+            // A warning that only shows without some feature is seen nowhere else.
+            command.args(["--", "-D", "warnings"]);
+        }
+        run::passes(&mut command)
+    };
+    check(&["--no-default-features"])?;
+    for feature in metadata.features("concurry").into_iter().filter(|feature| *feature != "default") {
+        check(&["--no-default-features", "--features", feature])?;
+    }
+    check(&["--all-features"])?;
+    Ok(Outcome::Passed)
+}
+
+fn docs(bench: &mut Bench<'_>) -> Result<Outcome> {
+    let flags = std::env::var("RUSTDOCFLAGS").unwrap_or_default();
+    let mut command = cargo(bench.root);
+    command.env("RUSTDOCFLAGS", format!("{flags} -D warnings"));
+    run::passes(command.args(["doc", "--workspace", "--no-deps", "--exclude", "xtask"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn doctests(bench: &mut Bench<'_>) -> Result<Outcome> {
+    let mut command = cargo(bench.root);
+    run_tests(bench, command.args(["test", "--workspace", "--doc", "--no-fail-fast"]))
+}
+
+fn all_examples(bench: &mut Bench<'_>) -> Result<Outcome> {
+    examples::run(bench.root)?;
+    Ok(Outcome::Passed)
+}
+
+fn tests(bench: &mut Bench<'_>) -> Result<Outcome> {
+    let mut command = cargo(bench.root);
+    run_tests(bench, command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]))
+}
+
+fn run_tests(bench: &mut Bench<'_>, command: &mut Command) -> Result<Outcome> {
+    let mut own = Summary::default();
+    let passed = run::watched(command, |line| {
+        own.add_line(line);
+        bench.summary.add_line(line);
+    })?;
+    match (passed, own.is_empty()) {
+        (true, false) => Ok(Outcome::Passed),
+        (true, true) => fail("not one test ran"),
+        (false, _) => fail("see above which did not pass"),
+    }
+}
