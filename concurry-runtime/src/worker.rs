@@ -170,8 +170,7 @@ impl<'a> Reply<'a> {
             Sink::Remote(reply) => {
                 let mut bytes = Vec::new();
                 let done = codec::encode_result(reply.codec, &value, &mut bytes);
-                reply.outcome =
-                    Some(done.map(|()| bytes).map_err(|why| Error::codec(format!("the result {why}"))));
+                reply.outcome = Some(done.map(|()| bytes).map_err(|why| Error::codec(format!("the result {why}"))));
             }
         }
         Replied(())
@@ -226,11 +225,9 @@ impl<T, E> ResultLike for Result<T, E> {
 /// The error of a constructor.
 pub fn init_failed(captured: Captured) -> Error {
     match captured.into_error(Some(Codec::Bincode)) {
-        Error::Failed { source, .. } => Error::InitFailed {
-            worker: "".into(),
-            message: "its constructor failed".to_owned(),
-            source: Some(source),
-        },
+        Error::Failed { source, .. } => {
+            Error::InitFailed { worker: "".into(), message: "its constructor failed".to_owned(), source: Some(source) }
+        }
         other => other,
     }
 }

@@ -48,7 +48,13 @@ impl<W: Worker> InlineWorker<W> {
         let worker = recipe.make()?;
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
         put(key, Some(Box::new(worker)));
-        Ok(InlineWorker { recipe, key, home: thread::current().id(), closed: AtomicBool::new(false), marker: PhantomData })
+        Ok(InlineWorker {
+            recipe,
+            key,
+            home: thread::current().id(),
+            closed: AtomicBool::new(false),
+            marker: PhantomData,
+        })
     }
 
     fn take(&self) -> Found<W> {

@@ -141,7 +141,10 @@ fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dy
             None => match recipe.rebuild() {
                 Ok(worker) => worker,
                 Err(error) => {
-                    return End::Died { status: format!("it could not be built anew after a panic: {error}"), running: None };
+                    return End::Died {
+                        status: format!("it could not be built anew after a panic: {error}"),
+                        running: None,
+                    };
                 }
             },
         };

@@ -112,7 +112,9 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
     fn complete(&self, value: &mut dyn Any) {
         let result = match value.downcast_mut::<Option<T>>().and_then(Option::take) {
             Some(value) => Ok(value),
-            None => Err(self.header.name(Error::codec("the method returned a value of another type than its client expects"))),
+            None => Err(self
+                .header
+                .name(Error::codec("the method returned a value of another type than its client expects"))),
         };
         let ok = result.is_ok();
         self.settle(Value::Ready(result), ok, true);
@@ -195,4 +197,3 @@ impl<M: Send + 'static, T: Send + 'static> Outcome<T> for CallCell<M, T> {
         (self.header.worker, self.header.method_name())
     }
 }
-

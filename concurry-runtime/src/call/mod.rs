@@ -18,6 +18,7 @@ mod cell;
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 pub(crate) use cell::{CallCell, DecodeFn, Payload};
 
@@ -54,6 +55,7 @@ pub(crate) struct Header {
     pub(crate) ledger: Arc<dyn Ledger>,
     /// The worker that it must run on, or [`NONE`].
     pub(crate) pinned: usize,
+    deadline: Option<Instant>,
     phase: AtomicU8,
     cancelled: AtomicBool,
     attempt: AtomicU32,
@@ -79,6 +81,7 @@ impl Header {
             methods,
             ledger,
             pinned,
+            deadline: None,
             phase: AtomicU8::new(WAITING),
             cancelled: AtomicBool::new(false),
             attempt: AtomicU32::new(1),
@@ -159,6 +162,11 @@ impl Header {
     /// Whether whoever runs it may as well stop: it was cancelled, or has been settled without it.
     pub(crate) fn is_over(&self) -> bool {
         self.is_cancelled() || self.phase() == SETTLED
+    }
+
+    /// When it times out, if it does.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     pub(crate) fn attempt(&self) -> u32 {

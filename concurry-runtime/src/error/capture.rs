@@ -89,9 +89,7 @@ pub mod capture_traits {
                 let boxed: BoxError = error.into();
                 match boxed.downcast::<Error>() {
                     Ok(own) => *own,
-                    Err(boxed) => {
-                        Error::from_failure(Failure::encoded(boxed, std::any::type_name::<E>(), encoded))
-                    }
+                    Err(boxed) => Error::from_failure(Failure::encoded(boxed, std::any::type_name::<E>(), encoded)),
                 }
             })
         }

@@ -134,10 +134,8 @@ impl From<RemoteError> for Told {
 
 impl RemoteError {
     pub(crate) fn new(type_name: String, message: String, sources: Vec<String>) -> Self {
-        let chain = sources
-            .iter()
-            .rev()
-            .fold(None, |next, message| Some(Box::new(Cause { message: message.clone(), next })));
+        let chain =
+            sources.iter().rev().fold(None, |next, message| Some(Box::new(Cause { message: message.clone(), next })));
         RemoteError { type_name, message, sources, chain }
     }
 }

@@ -121,10 +121,7 @@ impl<T: Send + 'static> TaskFuture<T> {
     }
 
     /// As [`map`](Self::map), for what can fail.
-    pub(crate) fn and_then<U: Send + 'static>(
-        self,
-        f: impl FnOnce(T) -> Result<U> + Send + 'static,
-    ) -> TaskFuture<U> {
+    pub(crate) fn and_then<U: Send + 'static>(self, f: impl FnOnce(T) -> Result<U> + Send + 'static) -> TaskFuture<U> {
         let promise = Promise::new(self.0.names());
         let link = Arc::new(Mapped { to: promise.clone(), cancel: AtomicBool::new(false), from: self.0 });
         let relay = Arc::new(Relay { node: link.clone(), f: std::sync::Mutex::new(Some(f)) });

@@ -20,9 +20,9 @@ use crate::error::{Error, Result};
 use crate::future::{Args, TaskFuture, gather_args};
 use crate::mode::Mode;
 use crate::options::Options;
+use crate::panics;
 use crate::wire::codec::{self, Codec};
 use crate::worker::Worker;
-use crate::panics;
 
 /// What every client of a pool can do, whatever its worker: the generated clients, `TaskPool` and `TaskWorkerClient`
 /// implement it. Everything that concerns the pool as a whole is on [`Pool`], to which each of them derefs.
@@ -75,11 +75,8 @@ pub fn start<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
     let settings = options.resolve()?;
     panics::install();
     let name = settings.name.clone();
-    let recipe = Arc::new(Recipe::<W> {
-        init,
-        start_hook: settings.on_worker_start,
-        pool_name: Arc::from(name.as_str()),
-    });
+    let recipe =
+        Arc::new(Recipe::<W> { init, start_hook: settings.on_worker_start, pool_name: Arc::from(name.as_str()) });
     let workers = |backend: Box<dyn Backend>| Engine::Workers(backend);
     let (engine, remote) = match settings.mode {
         Mode::Sync => (Engine::Inline(Box::new(InlineWorker::start(recipe)?)), None),
@@ -91,12 +88,20 @@ pub fn start<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
                     W::NAME
                 ))
             })?;
-            (workers(Box::new(Processes::new(recipe, wire)?)), Some(wire))
+            (workers(Box::new(Processes::new(&recipe, wire)?)), Some(wire))
         }
-        Mode::Async => return Err(Error::unsupported(format!(
-            "{}: mode `async` is not built into this concurry; use mode `thread`", W::NAME))),
-        Mode::Ray => return Err(Error::unsupported(format!(
-            "{}: mode `ray` is not built into this concurry; use mode `process`", W::NAME))),
+        Mode::Async => {
+            return Err(Error::unsupported(format!(
+                "{}: mode `async` is not built into this concurry; use mode `thread`",
+                W::NAME
+            )));
+        }
+        Mode::Ray => {
+            return Err(Error::unsupported(format!(
+                "{}: mode `ray` is not built into this concurry; use mode `process`",
+                W::NAME
+            )));
+        }
     };
     let core = Core::new(settings, engine);
     let client = Client { pool: Pool(Arc::new(Handle(core.clone()))), pinned: NONE, remote, marker: PhantomData };
@@ -171,7 +176,9 @@ impl<W: Worker> Client<W> {
         };
         if self.pinned != NONE {
             if core.settings.on_demand {
-                return refuse(Error::invalid("workers on demand come and go with their tasks, so none can be called by its index"));
+                return refuse(Error::invalid(
+                    "workers on demand come and go with their tasks, so none can be called by its index",
+                ));
             }
             if self.pinned >= core.settings.max_workers {
                 let most = core.settings.max_workers - 1;
@@ -249,10 +256,9 @@ fn launch<W: Worker, T: Send + 'static>(
     core.dispatch(cell.clone());
 }
 
-/// Runs the user's `Serialize`, which may fail or panic.
+/// Runs the user's `Serialize`, and lets go of the message.
 fn encode<M>(codec: Codec, encode: fn(Codec, &M) -> Result<Vec<u8>, String>, message: M) -> Result<Vec<u8>, String> {
-    let done = catch_unwind(AssertUnwindSafe(|| encode(codec, &message)))
-        .unwrap_or_else(|payload| Err(format!("cannot be encoded: its `Serialize` panicked: {}", panics::message(&*payload))));
+    let done = codec::checked(|| encode(codec, &message));
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(message)));
     if dropped.is_err() {
         return Err("panicked as it was dropped".to_owned());

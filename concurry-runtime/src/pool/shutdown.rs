@@ -164,7 +164,10 @@ impl Core {
     fn is_own_thread(&self) -> bool {
         let me = std::thread::current().id();
         (0..self.groups.len()).any(|at| {
-            self.group(at).lanes.iter().any(|lane| lane.thread.as_ref().is_some_and(|thread| thread.thread().id() == me))
+            self.group(at)
+                .lanes
+                .iter()
+                .any(|lane| lane.thread.as_ref().is_some_and(|thread| thread.thread().id() == me))
         })
     }
 }

@@ -138,7 +138,14 @@ impl Core {
     }
 
     /// Takes the call that a dead worker was running out of what it had.
-    fn separate(&self, calls: Vec<Call>, place: Place, status: &str, running: Option<u64>, failed: &mut Vec<(Call, Error)>) -> Vec<Call> {
+    fn separate(
+        &self,
+        calls: Vec<Call>,
+        place: Place,
+        status: &str,
+        running: Option<u64>,
+        failed: &mut Vec<(Call, Error)>,
+    ) -> Vec<Call> {
         let mut left = Vec::new();
         for call in calls {
             if Some(call.header().id) == running {

@@ -142,9 +142,10 @@ pub(super) fn main(socket: UnixStream) -> ! {
         Ok(None) => leave(),
         Err(why) => refuse(&socket, why),
     };
-    let mark = match file.ok_or_else(|| "the shared memory did not arrive".to_owned()).and_then(|file| {
-        Mark::open(file).map_err(|error| format!("the shared memory could not be used: {error}"))
-    }) {
+    let mark = match file
+        .ok_or_else(|| "the shared memory did not arrive".to_owned())
+        .and_then(|file| Mark::open(file).map_err(|error| format!("the shared memory could not be used: {error}")))
+    {
         Ok(mark) => Arc::new(mark),
         Err(why) => refuse(&socket, why),
     };
@@ -157,13 +158,8 @@ pub(super) fn main(socket: UnixStream) -> ! {
         Err(error) => refuse(&socket, format!("its executable could not be looked at: {error}")),
     }
     let serve = sys::entry_at(start.serve);
-    let driver = Arc::new(Driver {
-        socket,
-        writing: Mutex::new(()),
-        queue: Mutex::default(),
-        arrived: Condvar::new(),
-        mark,
-    });
+    let driver =
+        Arc::new(Driver { socket, writing: Mutex::new(()), queue: Mutex::default(), arrived: Condvar::new(), mark });
     let name = format!("{}-{}", start.pool_name, start.index).replace('\0', "?");
     let theirs = driver.clone();
     let spawned = std::thread::Builder::new().name(name).spawn(move || {
@@ -197,8 +193,7 @@ fn receive_start(socket: &UnixStream) -> Result<Option<(Start, Option<OwnedFd>)>
             bytes.resize(length, 0);
         }
     }
-    let start = codec::decode(Codec::Bincode, &bytes[HEAD..])
-        .map_err(|why| format!("its description {why}"))?;
+    let start = codec::decode(Codec::Bincode, &bytes[HEAD..]).map_err(|why| format!("its description {why}"))?;
     Ok(Some((start, file)))
 }
 
@@ -253,11 +248,8 @@ pub(super) fn serve<W: Worker>(start: Start, driver: Arc<Driver>) {
         Ok(init) => init,
         Err(why) => return fail(Error::codec(format!("the constructor's arguments {why}"))),
     };
-    let recipe = Recipe::<W> {
-        init,
-        start_hook: start.hook.map(sys::hook_at),
-        pool_name: Arc::from(start.pool_name.as_str()),
-    };
+    let recipe =
+        Recipe::<W> { init, start_hook: start.hook.map(sys::hook_at), pool_name: Arc::from(start.pool_name.as_str()) };
     let mut worker = match recipe.make() {
         Ok(worker) => worker,
         Err(error) => return fail(error),
@@ -293,8 +285,9 @@ fn run<W: Worker>(
     index: usize,
 ) -> (Result<Vec<u8>, Error>, Option<W>) {
     let Task { head, message, cancelled, arrived } = task;
-    let decoded = catch_unwind(AssertUnwindSafe(|| (wire.decode)(wire.codec, &message)))
-        .unwrap_or_else(|payload| Err(format!("cannot be decoded: its `Deserialize` panicked: {}", panics::message(&*payload))));
+    let decoded = catch_unwind(AssertUnwindSafe(|| (wire.decode)(wire.codec, &message))).unwrap_or_else(|payload| {
+        Err(format!("cannot be decoded: its `Deserialize` panicked: {}", panics::message(&*payload)))
+    });
     drop(message);
     let message = match decoded {
         Ok(message) => message,
