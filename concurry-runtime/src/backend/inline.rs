@@ -125,11 +125,11 @@ impl<W: Worker> Inline for InlineWorker<W> {
 
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        if thread::current().id() == self.home {
-            if let Found::Worker(worker) = self.take() {
-                remove(self.key);
-                dismiss(worker);
-            }
+        if thread::current().id() == self.home
+            && let Found::Worker(worker) = self.take()
+        {
+            remove(self.key);
+            dismiss(worker);
         }
     }
 }

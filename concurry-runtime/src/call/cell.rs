@@ -135,10 +135,10 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
     fn take_message(&self, into: &mut dyn Any) {
         let Some(place) = into.downcast_mut::<Option<M>>() else { return };
         let mut payload = self.payload();
-        if matches!(*payload, Payload::Typed(_)) {
-            if let Payload::Typed(message) = std::mem::replace(&mut *payload, Payload::Gone) {
-                *place = Some(message);
-            }
+        if matches!(*payload, Payload::Typed(_))
+            && let Payload::Typed(message) = std::mem::replace(&mut *payload, Payload::Gone)
+        {
+            *place = Some(message);
         }
     }
 

@@ -411,10 +411,11 @@ impl Ledger for Core {
             books.outcome(ok);
         }
         add(if ok { &self.completed } else { &self.failed });
-        if finished && from >= QUEUED {
-            if let Some((lane, generation)) = call.finish() {
-                self.release_lane(lane, generation);
-            }
+        if finished
+            && from >= QUEUED
+            && let Some((lane, generation)) = call.finish()
+        {
+            self.release_lane(lane, generation);
         }
         if from == WAITING {
             self.unpark(call.id);

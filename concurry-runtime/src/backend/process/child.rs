@@ -109,10 +109,10 @@ impl Driver {
             queue.tasks.remove(at);
             drop(queue);
             self.tell_error(Kind::Error, id, &Error::cancelled());
-        } else if let Some((running, flag)) = &queue.running {
-            if *running == id {
-                flag.store(true, Ordering::Release);
-            }
+        } else if let Some((running, flag)) = &queue.running
+            && *running == id
+        {
+            flag.store(true, Ordering::Release);
         }
     }
 }
