@@ -55,6 +55,11 @@ impl Page {
         std::fs::metadata(&self.0).map_or(true, |page| page.len() == 0)
     }
 
+    /// Whether `line` was noted.
+    pub fn has(&self, line: &str) -> bool {
+        std::fs::read_to_string(&self.0).is_ok_and(|text| text.lines().any(|noted| noted == line))
+    }
+
     /// Adds a line. It is one write, so that lines of several processes do not mix.
     pub fn note(&self, line: impl Display) {
         self.file().write_all(format!("{line}\n").as_bytes()).unwrap();

@@ -61,6 +61,16 @@ pub fn all_soon<T>(futures: impl IntoIterator<Item = TaskFuture<T>>) -> Vec<Resu
     futures.into_iter().map(Soon::soon).collect()
 }
 
+/// The values of `futures`, in order; none may fail, and each has [`LONG`].
+#[track_caller]
+pub fn all_ok<T>(futures: impl IntoIterator<Item = TaskFuture<T>>) -> Vec<T> {
+    let mut values = Vec::new();
+    for result in all_soon(futures) {
+        values.push(result.unwrap());
+    }
+    values
+}
+
 /// Looks until `true`: for what no event tells, such as the end of a process that is nobody's child here.
 #[track_caller]
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {

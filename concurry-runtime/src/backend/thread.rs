@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use super::{Backend, End, Host, Link, Place, Recipe, Started, dismiss, run_local};
 use crate::call::Call;
 use crate::error::{Error, Result};
+use crate::panics;
 use crate::worker::Worker;
 
 #[derive(Default)]
@@ -17,6 +18,8 @@ struct Line {
     calls: VecDeque<Call>,
     finish: bool,
     killed: bool,
+    /// The call that runs, or ran last.
+    running: Option<Call>,
     /// Inside the constructor or a method.
     busy: bool,
     sleeping: bool,
@@ -53,7 +56,17 @@ impl ThreadLink {
             }
             if let Some(call) = line.calls.pop_front() {
                 line.busy = true;
+                let last = line.running.replace(call.clone());
+                // With the last reference to it goes a value of the user's, which must not happen under the lock.
+                drop(line);
+                drop(last);
                 return Some(call);
+            }
+            if let Some(last) = line.running.take() {
+                drop(line);
+                drop(last);
+                line = self.lock();
+                continue;
             }
             if line.finish {
                 return None;
@@ -84,7 +97,10 @@ impl Link for ThreadLink {
     }
 
     fn drain(&self) -> Vec<Call> {
-        self.lock().calls.drain(..).collect()
+        let mut line = self.lock();
+        // Told that it is over, the method that runs can see so, and its caller waits no longer.
+        let running = if line.busy { line.running.take() } else { None };
+        running.into_iter().chain(line.calls.drain(..)).collect()
     }
 }
 
@@ -112,8 +128,8 @@ impl<W: Worker> Backend for Threads<W> {
                     // It has reported its end; this waits for its last instructions.
                     let _ = previous.join();
                 }
-                let end = run(&recipe, &own, place, &*host);
-                host.ended(place, end);
+                let end = panics::caught_text(|| run(&recipe, &own, place, &*host));
+                host.ended(place, end.unwrap_or_else(End::broken));
             })
             .map_err(|error| {
                 Error::init_failed(format!("no thread could be made for worker {}: {error}", place.index))
@@ -142,7 +158,7 @@ fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dy
                 Ok(worker) => worker,
                 Err(error) => {
                     return End::Died {
-                        status: format!("it could not be built anew after a panic: {error}"),
+                        status: format!("it could not be built anew after a panic: {}", panics::text_of(&error)),
                         running: None,
                     };
                 }

@@ -7,7 +7,8 @@ use super::{AnyCall, Header, RUNNING, SENT, SETTLED};
 use crate::error::{Error, Result};
 use crate::future::Outcome;
 use crate::future::slot::{Slot, Value};
-use crate::wire::codec::Codec;
+use crate::panics::dismiss;
+use crate::wire::codec::{self, Codec};
 use std::sync::atomic::Ordering;
 
 use crate::future::argument::Waiting;
@@ -55,9 +56,9 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
             let mut place = self.payload();
             std::mem::replace(&mut *place, payload)
         };
-        drop(old);
+        dismiss(old);
         if self.header.phase() == SETTLED {
-            self.discard();
+            dismiss(self.discard());
         }
     }
 
@@ -81,7 +82,7 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
 
     fn publish(&self, from: u8, value: Value<T>, ok: bool, finished: bool) {
         // The message goes first: its destructor is the user's and may take its time.
-        drop(self.discard());
+        dismiss(self.discard());
         self.header.ledger.settling(&self.header, from, ok, finished);
         self.slot.settle(value);
         self.header.ledger.settled();
@@ -94,6 +95,13 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
         }
         self.publish(from, value, ok, finished);
         true
+    }
+}
+
+impl<M, T> Drop for CallCell<M, T> {
+    fn drop(&mut self) {
+        let payload = self.payload.get_mut().unwrap_or_else(PoisonError::into_inner);
+        dismiss(std::mem::replace(payload, Payload::Gone));
     }
 }
 
@@ -127,7 +135,8 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
         };
         let (worker, method) = (self.header.worker, self.header.method_name());
         let open = move || -> Result<T> {
-            decode(codec, bytes).map_err(|why| Error::codec(format!("the result {why}")).at(worker, method))
+            codec::checked_decode(|| decode(codec, bytes))
+                .map_err(|why| Error::codec(format!("the result {why}")).at(worker, method))
         };
         self.settle(Value::Encoded(Box::new(open)), true, true);
     }
@@ -181,7 +190,7 @@ impl<M: Send + 'static, T: Send + 'static> Outcome<T> for CallCell<M, T> {
                 if let Payload::Expected(Some(upstream)) = &payload {
                     upstream.cancel();
                 }
-                drop(payload);
+                dismiss(payload);
                 let error = header.name(Error::cancelled());
                 self.publish(phase, Value::Ready(Err(error)), false, true);
                 return true;

@@ -256,6 +256,7 @@ impl Core {
         add(&books.queued);
         if !header.enter_queue(0) {
             sub(&books.queued);
+            sub(&books.dispatched);
             return;
         }
         if header.leave_queue(0, 0) {

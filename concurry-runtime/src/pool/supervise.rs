@@ -13,6 +13,7 @@ use super::stats::add;
 use crate::backend::{End, Host, Place};
 use crate::call::{Call, Header, NONE};
 use crate::error::Error;
+use crate::panics;
 
 impl Core {
     /// Starts the worker of the lane at `at`; what went wrong, where it could not even be tried.
@@ -56,10 +57,22 @@ impl Core {
     }
 
     /// Moves calls from a worker that is gone back into the queue, at the front and in order.
-    fn requeue(&self, group: &mut Group, at: usize, left: Vec<Call>, dropped: &mut Vec<Call>) {
+    fn requeue(
+        &self,
+        group: &mut Group,
+        at: usize,
+        left: Vec<Call>,
+        dropped: &mut Vec<Call>,
+        failed: &mut Vec<(Call, Error)>,
+    ) {
         let index = group.lanes[at].index;
         for call in left.into_iter().rev() {
             let header = call.header();
+            if header.is_cancelled() {
+                // The worker was told and died before it could say that it had not begun. Now nobody begins it.
+                failed.push((call, Error::cancelled()));
+                continue;
+            }
             let pinned = header.pinned != NONE;
             let owner = if self.is_shared() && !pinned { NONE } else { index };
             if !header.back() || !header.enter_queue(owner) {
@@ -184,8 +197,15 @@ impl Host for Core {
     }
 
     fn ended(&self, place: Place, end: End) {
+        let _ending = self.ending();
         let (group_at, at) = self.home(place.index);
         let (mut dropped, mut failed, mut orphans) = (Vec::new(), Vec::new(), VecDeque::new());
+        // The words of a constructor's own error come from the user's code, so they are asked for before the lock.
+        let status = match &end {
+            End::Finished => String::new(),
+            End::Failed(error) => panics::text_of(error),
+            End::Died { status, .. } => status.clone(),
+        };
         {
             let mut group = self.group(group_at);
             let lane = &mut group.lanes[at];
@@ -199,28 +219,22 @@ impl Host for Core {
             let making = self.making.load(Ordering::SeqCst);
             let mut expected = false;
             let mut not_up = None;
-            let status = match end {
-                End::Finished => {
-                    expected = true;
-                    String::new()
-                }
+            match end {
+                End::Finished => expected = true,
                 End::Failed(error) => {
                     if making {
                         self.gate().init_error.get_or_insert_with(|| error.clone());
                     }
-                    let status = error.to_string();
                     not_up = Some(error);
-                    status
                 }
-                End::Died { status, running } => {
+                End::Died { running, .. } => {
                     if making {
                         self.gate().init_error.get_or_insert_with(|| Error::worker_died(status.clone()));
                     }
                     let left = self.separate(left, place, &status, running, &mut failed);
-                    self.requeue(&mut group, at, left, &mut dropped);
-                    status
+                    self.requeue(&mut group, at, left, &mut dropped, &mut failed);
                 }
-            };
+            }
             if self.settings.on_demand {
                 group.lanes[at].status = Status::Vacant;
                 if let Some(error) = not_up {

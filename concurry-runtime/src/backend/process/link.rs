@@ -155,6 +155,14 @@ impl ProcessLink {
         status::reap(pid)
     }
 
+    /// Sees the process to its end where its reader did not get that far.
+    pub(super) fn abandon(&self) {
+        let pid = self.state().pid;
+        if let Some(pid) = pid {
+            self.bury(pid);
+        }
+    }
+
     /// The id of the call that has this number.
     pub(super) fn id_of(&self, number: u64) -> Option<u64> {
         self.state().sent.id_of(number)
