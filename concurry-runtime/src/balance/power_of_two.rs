@@ -11,8 +11,13 @@ pub(super) struct PowerOfTwo {
 
 impl Balancer for PowerOfTwo {
     fn pick(&self, loads: &dyn Loads) -> Option<usize> {
-        let first = next_usable(loads, self.draw.below(loads.len()))?;
-        let second = next_usable(loads, self.draw.below(loads.len()))?;
+        let len = loads.len();
+        let first = next_usable(loads, self.draw.below(len))?;
+        if len == 1 {
+            return Some(first);
+        }
+        // Another than the first: of two workers the less loaded is always taken.
+        let second = next_usable(loads, (first + 1 + self.draw.below(len - 1)) % len)?;
         Some(if loads.active(second) < loads.active(first) { second } else { first })
     }
 }
