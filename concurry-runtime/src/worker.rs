@@ -172,9 +172,11 @@ impl<'a> Reply<'a> {
         match self.0 {
             Sink::Local(job) => complete(job, value),
             Sink::Remote(reply) => {
-                let mut bytes = Vec::new();
-                let done = codec::encode_result(reply.codec, &value, &mut bytes);
-                reply.outcome = Some(done.map(|()| bytes).map_err(|why| Error::codec(format!("the result {why}"))));
+                let done = codec::checked(|| {
+                    let mut bytes = Vec::new();
+                    codec::encode_result(reply.codec, &value, &mut bytes).map(|()| bytes)
+                });
+                reply.outcome = Some(done.map_err(|why| Error::codec(format!("the result {why}"))));
             }
         }
         Replied(())

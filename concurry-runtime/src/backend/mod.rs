@@ -9,7 +9,6 @@ pub(crate) mod inline;
 pub(crate) mod process;
 pub(crate) mod thread;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -18,6 +17,7 @@ use crate::call::{Call, Interrupt, Job};
 use crate::context::{self, CallContext, Cancel};
 use crate::error::{Error, Result};
 use crate::panics;
+pub(crate) use crate::panics::dismiss;
 use crate::worker::{Reply, Worker};
 
 /// How an incarnation ended.
@@ -30,6 +30,13 @@ pub(crate) enum End {
     Died { status: String, running: Option<Job> },
     /// It was ended on purpose, for the sake of the job that it was running.
     Replaced { running: Option<Job> },
+}
+
+impl End {
+    /// Code of concurry's own panicked, which the panic hook has told. The worker is replaced; nobody waits for ever.
+    pub(crate) fn broken(why: String) -> Self {
+        End::Died { status: format!("its thread panicked: {why}"), running: None }
+    }
 }
 
 /// The way to one incarnation of a worker. Nothing here blocks.
@@ -101,19 +108,14 @@ impl<W: Worker> Recipe<W> {
 }
 
 fn guard<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-        Err(match panics::error(&*payload) {
+    panics::caught(run).unwrap_or_else(|error| {
+        Err(match error {
             Error::Panicked { message, location, .. } => {
                 Error::init_failed(format!("{what} panicked at {location}: {message}"))
             }
             other => other,
         })
     })
-}
-
-/// Lets go of a worker whose destructor may panic; the panic hook has told the user then.
-pub(crate) fn dismiss<W>(worker: W) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(worker)));
 }
 
 /// Runs one call on a worker that shares memory with its caller. `None` where the method panicked: the worker is lost,
@@ -140,16 +142,14 @@ pub(crate) fn run_local<W: Worker>(mut worker: W, job: &Job, pool_name: &Arc<str
         deadline: header.deadline(),
     };
     let entered = context::enter(&context);
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
+    let outcome = panics::caught(|| {
         let _replied = worker.call(message, &context, Reply::local(job));
-    }));
+    });
     drop(entered);
     match outcome {
         Ok(()) => Some(worker),
-        Err(payload) => {
-            let error = panics::error(&*payload);
+        Err(error) => {
             dismiss(worker);
-            dismiss(payload);
             job.fail(error);
             None
         }

@@ -15,6 +15,7 @@ use std::thread::{self, JoinHandle, Thread};
 use super::{Backend, End, Host, Link, Place, Recipe, Started, dismiss, run_local};
 use crate::call::{Call, Interrupt, Job};
 use crate::error::{Error, Result};
+use crate::panics;
 use crate::spin::Patience;
 use crate::worker::Worker;
 
@@ -210,8 +211,8 @@ impl<W: Worker> Backend for Threads<W> {
                     let _ = previous.join();
                 }
                 let _ = own.thread.set(thread::current());
-                let end = run(&recipe, &own, place, &*host);
-                host.ended(place, end);
+                let end = panics::caught_text(|| run(&recipe, &own, place, &*host));
+                host.ended(place, end.unwrap_or_else(End::broken));
             })
             .map_err(|error| {
                 Error::init_failed(format!("no thread could be made for worker {}: {error}", place.index))
@@ -237,8 +238,10 @@ fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dy
             None => match recipe.rebuild() {
                 Ok(worker) => worker,
                 Err(error) => {
-                    let status = format!("it could not be built anew after a panic: {error}");
-                    return End::Died { status, running: None };
+                    return End::Died {
+                        status: format!("it could not be built anew after a panic: {}", panics::text_of(&error)),
+                        running: None,
+                    };
                 }
             },
         };

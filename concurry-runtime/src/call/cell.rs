@@ -1,7 +1,6 @@
 //! [`CallCell`]: a call with its types.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +9,8 @@ use crate::error::{Error, Result, TimeoutScope};
 use crate::future::Outcome;
 use crate::future::argument::Waiting;
 use crate::future::slot::{Slot, Value};
-use crate::wire::codec::Codec;
+use crate::panics::{self, dismiss};
+use crate::wire::codec::{self, Codec};
 
 /// What a call asks for.
 pub(crate) enum Payload<M> {
@@ -69,9 +69,9 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
     /// Puts in what was expected; dropped again where the call has been settled meanwhile.
     pub(crate) fn provide(&self, payload: Payload<M>) {
         let old = std::mem::replace(&mut *self.payload(), payload);
-        drop(old);
+        dismiss(old);
         if self.header.phase() == Phase::Settled {
-            drop(self.discard());
+            dismiss(self.discard());
         }
     }
 
@@ -93,18 +93,13 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
         std::mem::replace(&mut *self.payload(), Payload::Gone)
     }
 
-    fn take(&self) -> Payload<M> {
-        self.discard()
-    }
-
     /// The last things, for whoever brought the call from `from` to its end.
     fn publish(&self, from: Phase, value: Value<T>, ok: bool, job: Option<&Job>) {
         if let Some(care) = &self.header.care {
             care.stop_clock(true);
         }
         // The message goes first: its destructor is the user's and may take its time.
-        let payload = self.discard();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        dismiss(self.discard());
         self.header.ledger.settling(&self.header, from, ok, job.and_then(Job::leave));
         self.slot.settle(value);
         self.header.ledger.settled();
@@ -118,7 +113,7 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
             }
             None => {
                 // The late answer of an attempt that nobody waits for; its destructor is the user's.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+                dismiss(value);
                 false
             }
         }
@@ -132,7 +127,7 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
     /// Brings the attempt to a value, unless the policy waits for another one.
     fn succeed(self: Arc<Self>, value: T, job: &Job) {
         if self.header.care.as_ref().is_some_and(|care| !care.accepts(&value)) {
-            drop(value);
+            dismiss(value);
             let error = Error::invalid("its value is not what the retry policy's `until` waits for");
             return self.attempt_failed(job.attempt(), error, Some(job));
         }
@@ -141,22 +136,25 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
 
     /// A message for this attempt of one that is kept.
     fn replay(&self, message: M, replay: Replay<M>) -> Result<M> {
-        match catch_unwind(AssertUnwindSafe(|| (replay.copy)(&message))) {
-            Ok(Some(copy)) => {
-                self.provide(Payload::Kept(message, replay));
-                return Ok(copy);
-            }
-            Ok(None) => {}
-            Err(payload) => return Err(crate::panics::error(&*payload)),
+        if let Some(copy) = panics::caught(|| (replay.copy)(&message))? {
+            self.provide(Payload::Kept(message, replay));
+            return Ok(copy);
         }
         let Some((codec, encode, _)) = replay.wire else {
             return Err(Error::unsupported("an argument cannot be kept for another attempt, since it has no `Clone`"));
         };
-        let bytes = crate::wire::codec::checked(|| encode(codec, &message)).map_err(|why| {
+        let bytes = codec::checked(|| encode(codec, &message)).map_err(|why| {
             Error::codec(format!("an argument that is kept for another attempt {why}; or give it `Clone`"))
         })?;
         self.provide(Payload::Recoded(bytes, replay));
         Ok(message)
+    }
+}
+
+impl<M, T> Drop for CallCell<M, T> {
+    fn drop(&mut self) {
+        let payload = self.payload.get_mut().unwrap_or_else(PoisonError::into_inner);
+        dismiss(std::mem::replace(payload, Payload::Gone));
     }
 }
 
@@ -205,7 +203,8 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
         };
         let (worker, method) = (self.header.worker, self.header.method_name());
         let open = move || -> Result<T> {
-            decode(codec, bytes).map_err(|why| Error::codec(format!("the result {why}")).at(worker, method))
+            codec::checked_decode(|| decode(codec, bytes))
+                .map_err(|why| Error::codec(format!("the result {why}")).at(worker, method))
         };
         if !self.header.care.as_ref().is_some_and(|care| care.looks_at_values()) {
             // Decoded by whoever takes it.
@@ -221,7 +220,7 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
     fn take_message(&self, attempt: u32, into: &mut dyn Any) -> Result<()> {
         let wrong = || Error::codec("the message is of another type than the worker's");
         let place = into.downcast_mut::<Option<M>>().ok_or_else(wrong)?;
-        let message = match self.take() {
+        let message = match self.discard() {
             Payload::Typed(message) => message,
             Payload::Kept(message, replay) => {
                 let again = self.header.care.as_ref().is_some_and(|care| care.may_repeat(attempt));
@@ -229,8 +228,7 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
             }
             Payload::Recoded(bytes, replay) => {
                 let decoded = match replay.wire {
-                    Some((codec, _, decode)) => catch_unwind(AssertUnwindSafe(|| decode(codec, &bytes)))
-                        .unwrap_or_else(|_| Err("cannot be decoded: its `Deserialize` panicked".to_owned())),
+                    Some((codec, _, decode)) => codec::checked_decode(|| decode(codec, &bytes)),
                     None => Err("cannot be decoded".to_owned()),
                 };
                 self.provide(Payload::Recoded(bytes, replay));
@@ -299,7 +297,7 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
                 if let Payload::Expected(Some(upstream)) = &payload {
                     upstream.cancel();
                 }
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+                dismiss(payload);
                 let error = header.name(Error::cancelled());
                 self.publish(word.phase, Value::Ready(Err(error)), false, None);
                 if word.phase != Phase::Waiting {

@@ -4,13 +4,13 @@
 //! `Taken`. `Busy` stands for a value that is out for a moment, being decoded or shown to a callback; whoever wants
 //! it then waits for it to come back. User code (callbacks, destructors, decoders) never runs under the lock.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::panics;
 use crate::spin::Patience;
 
 thread_local! {
@@ -37,8 +37,7 @@ impl<T> Value<T> {
     pub(crate) fn open(self) -> Result<T> {
         match self {
             Value::Ready(result) => result,
-            Value::Encoded(decode) => catch_unwind(AssertUnwindSafe(decode))
-                .unwrap_or_else(|_| Err(Error::codec("the result's `Deserialize` panicked"))),
+            Value::Encoded(decode) => decode(),
         }
     }
 }
@@ -121,7 +120,8 @@ impl<T> Slot<T> {
             value = Value::Ready(result);
         }
         for (to, index) in notify {
-            to.notify(index);
+            // It may run code of the user's, and this thread has more to do than that.
+            let _ = panics::caught_text(|| to.notify(index));
         }
     }
 
@@ -133,7 +133,7 @@ impl<T> Slot<T> {
             self.changed.notify_all();
         }
         if let Some(waker) = waker {
-            waker.wake();
+            let _ = panics::caught_text(|| waker.wake());
         }
     }
 
@@ -289,9 +289,20 @@ impl<T> Slot<T> {
     }
 }
 
+impl<T> Drop for Slot<T> {
+    /// A value that nobody took is dropped by whoever lets go of the slot last. That may be the thread that looks after
+    /// a worker, so a destructor that panics must not get through.
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        panics::dismiss(std::mem::replace(&mut inner.state, State::Taken));
+        panics::dismiss(std::mem::take(&mut inner.watchers));
+        panics::dismiss(inner.waker.take());
+    }
+}
+
 /// A callback that panics spoils nothing but itself; the panic hook has told the user.
 fn run<T>(callback: Callback<T>, result: &Result<T>) {
-    let _ = catch_unwind(AssertUnwindSafe(|| callback(result)));
+    let _ = panics::caught_text(|| callback(result));
 }
 
 fn already_taken() -> Error {

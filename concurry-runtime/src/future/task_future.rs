@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -257,10 +256,13 @@ where
         let f = self.f.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let (Some(f), Some(result)) = (f, self.node.from.slot().try_take()) else { return };
         let (worker, method) = self.node.from.names();
-        let mapped = result.and_then(|value| {
-            catch_unwind(AssertUnwindSafe(|| f(value)))
-                .unwrap_or_else(|payload| Err(panics::error(&*payload).at(worker, method)))
-        });
+        let mapped = match result {
+            Ok(value) => panics::caught(|| f(value)).unwrap_or_else(|error| Err(error.at(worker, method))),
+            Err(error) => {
+                panics::dismiss(f);
+                Err(error)
+            }
+        };
         self.node.to.settle(mapped);
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -72,6 +71,10 @@ impl<W: Worker> fmt::Debug for Client<W> {
 /// [`Error::InitFailed`] where a worker cannot be started or its constructor fails; what the constructor itself
 /// returned where that is an [`Error`].
 pub fn start<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
+    make(options, init).map_err(|error| error.at(W::NAME, "new"))
+}
+
+fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
     let settings = options.resolve()?;
     panics::install();
     let name = settings.name.clone();
@@ -106,7 +109,7 @@ pub fn start<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
     let timeouts = W::METHODS.iter().map(|method| method.timeout.or(settings.timeout)).collect();
     let core = Core::new(settings, timeouts, engine);
     let client = Client { pool: Pool(Arc::new(Handle(core.clone()))), pinned: NONE, remote, marker: PhantomData };
-    core.make().map_err(|error| error.at(W::NAME, "new"))?;
+    core.make()?;
     Ok(client)
 }
 
@@ -242,7 +245,8 @@ impl<W: Worker> Client<W> {
     /// A client of one worker.
     #[must_use]
     pub fn worker(&self, index: usize) -> Self {
-        Client { pinned: index, ..self.clone() }
+        // The largest number stands for no worker in particular; no pool has that many.
+        Client { pinned: index.min(NONE - 1), ..self.clone() }
     }
 }
 
@@ -274,9 +278,6 @@ fn launch<W: Worker, T: Send + 'static>(
 /// Runs the user's `Serialize`, and lets go of the message.
 fn encode<M>(codec: Codec, encode: fn(Codec, &M) -> Result<Vec<u8>, String>, message: M) -> Result<Vec<u8>, String> {
     let done = codec::checked(|| encode(codec, &message));
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(message)));
-    if dropped.is_err() {
-        return Err("panicked as it was dropped".to_owned());
-    }
+    panics::dismiss(message);
     done
 }

@@ -4,6 +4,7 @@
 //! it, so no thread waits for that. Past the deadline, or on `abort`, what is left resolves to `Error::Stopped` and
 //! workers are killed; a thread that is inside a method cannot be killed and is left to end by itself.
 
+use std::cell::Cell;
 use std::sync::PoisonError;
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
@@ -29,6 +30,20 @@ impl Drop for Waiter<'_> {
     }
 }
 
+thread_local! {
+    /// The pool, as a number, whose worker's end this thread sees to.
+    static ENDING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Ends what [`Core::ending`] begins.
+pub(crate) struct Ending(usize);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        ENDING.set(self.0);
+    }
+}
+
 impl Core {
     /// Takes no more calls; workers end when the last accepted one has resolved.
     pub(crate) fn begin_stop(&self) {
@@ -43,6 +58,7 @@ impl Core {
         if let Engine::Inline(inline) = &self.engine {
             inline.close();
             self.live.store(0, Ordering::SeqCst);
+            self.wake();
             return;
         }
         for at in 0..self.groups.len() {
@@ -96,6 +112,13 @@ impl Core {
                     gate = self.changed.wait_timeout(gate, left).unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
+        }
+    }
+
+    /// Waits until every accepted call has resolved. A worker of the pool does not wait: its own call is one of them.
+    pub(crate) fn wait_idle(&self) {
+        if !self.is_own_thread() {
+            self.wait_until(None, |core| core.outstanding.load(Ordering::SeqCst) == 0);
         }
     }
 
@@ -193,8 +216,20 @@ impl Core {
         }
     }
 
+    /// Marks this thread as one that sees to the end of a worker of this pool. Its lane has another thread by then,
+    /// which waits for this one; so code of the user's that runs here must not wait for that.
+    pub(crate) fn ending(&self) -> Ending {
+        Ending(ENDING.replace(std::ptr::from_ref(self) as usize))
+    }
+
     /// Whether this thread is a worker of this pool.
     fn is_own_thread(&self) -> bool {
+        if let Engine::Inline(inline) = &self.engine {
+            return inline.is_inside();
+        }
+        if ENDING.get() == std::ptr::from_ref(self) as usize {
+            return true;
+        }
         let me = std::thread::current().id();
         (0..self.groups.len()).any(|at| {
             self.group(at)

@@ -13,6 +13,7 @@ use super::stats::{add, sub};
 use crate::backend::{End, Host, Place};
 use crate::call::{Call, Job, NONE};
 use crate::error::Error;
+use crate::panics;
 
 impl Core {
     /// Starts the worker of the lane at `at`; what went wrong, where it could not even be tried.
@@ -55,11 +56,23 @@ impl Core {
     }
 
     /// Moves calls from a worker that is gone back into the queue, at the front and in order.
-    fn requeue(&self, group: &mut Group, at: usize, left: Vec<Job>, dropped: &mut Vec<Call>) {
+    fn requeue(
+        &self,
+        group: &mut Group,
+        at: usize,
+        left: Vec<Job>,
+        dropped: &mut Vec<Call>,
+        failed: &mut Vec<(Call, Error)>,
+    ) {
         let index = group.lanes[at].index;
         for job in left.into_iter().rev() {
             let (call, attempt) = job.take_back();
             let header = call.header();
+            if header.is_cancelled() {
+                // The worker was told and died before it could say that it had not begun. Now nobody begins it.
+                failed.push((call, Error::cancelled()));
+                continue;
+            }
             let pinned = header.pinned != NONE;
             let owner = if self.is_shared() && !pinned { NONE } else { index };
             if !header.back(attempt) {
@@ -172,9 +185,16 @@ impl Host for Core {
     }
 
     fn ended(&self, place: Place, end: End) {
+        let _ending = self.ending();
         let (group_at, at) = self.home(place.index);
         let (mut dropped, mut failed, mut orphans) = (Vec::new(), Vec::new(), VecDeque::new());
         let mut victim = None;
+        // The words of a constructor's own error come from the user's code, so they are asked for before the lock.
+        let status = match &end {
+            End::Finished | End::Replaced { .. } => String::new(),
+            End::Failed(error) => panics::text_of(error),
+            End::Died { status, .. } => status.clone(),
+        };
         {
             let mut group = self.group(group_at);
             let lane = &mut group.lanes[at];
@@ -185,11 +205,10 @@ impl Host for Core {
             self.close_door(place.index);
             let left = lane.link.take().map(|link| link.drain()).unwrap_or_default();
             let making = self.making.load(Ordering::SeqCst);
-            let (mut not_up, mut status) = (None, String::new());
+            let mut not_up = None;
             let how = match end {
                 End::Finished => How::AsItShould,
                 End::Failed(error) => {
-                    status = error.to_string();
                     if making {
                         self.gate().init_error.get_or_insert_with(|| error.clone());
                     }
@@ -200,16 +219,15 @@ impl Host for Core {
                     victim = running.map(|job| (job, Error::cancelled()));
                     How::Replaced
                 }
-                End::Died { status: told, running } => {
+                End::Died { running, .. } => {
                     if making {
-                        self.gate().init_error.get_or_insert_with(|| Error::worker_died(told.clone()));
+                        self.gate().init_error.get_or_insert_with(|| Error::worker_died(status.clone()));
                     }
-                    victim = running.map(|job| (job, Error::worker_died(told.clone())));
-                    status = told;
+                    victim = running.map(|job| (job, Error::worker_died(status.clone())));
                     How::Died
                 }
             };
-            self.requeue(&mut group, at, left, &mut dropped);
+            self.requeue(&mut group, at, left, &mut dropped, &mut failed);
             if self.settings.on_demand {
                 group.lanes[at].status = Status::Vacant;
                 if let Some(error) = not_up {
@@ -231,11 +249,7 @@ impl Host for Core {
         }
         if let Some((job, error)) = victim {
             // Which worker of the pool it was is worth knowing when it died.
-            let error = match how_named(&error) {
-                true => error.at(format!("{}[{}]", self.settings.worker, place.index), job.header().method_name()),
-                false => error,
-            };
-            job.fail(error);
+            job.fail(error.at(format!("{}[{}]", self.settings.worker, place.index), job.header().method_name()));
         }
         self.fail_all(failed);
         self.rehouse(orphans);
@@ -250,9 +264,4 @@ enum How {
     /// Ended for the sake of a call that nobody wants any more; no death.
     Replaced,
     Died,
-}
-
-/// Whether an error should say which worker it was.
-fn how_named(error: &Error) -> bool {
-    matches!(error, Error::WorkerDied { .. })
 }

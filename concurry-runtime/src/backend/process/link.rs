@@ -191,6 +191,14 @@ impl ProcessLink {
     pub(super) fn was_replaced_for(&self, number: u64) -> bool {
         number > 0 && self.state().replaced_for == Some(number)
     }
+
+    /// Sees the process to its end where its reader did not get that far.
+    pub(super) fn abandon(&self) {
+        let pid = self.state().pid;
+        if let Some(pid) = pid {
+            self.bury(pid);
+        }
+    }
 }
 
 impl Link for ProcessLink {

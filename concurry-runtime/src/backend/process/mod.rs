@@ -29,8 +29,9 @@ use std::thread::{self, JoinHandle};
 
 use self::launch::Launch;
 use self::link::ProcessLink;
-use super::{Backend, Host, Place, Recipe, Started};
+use super::{Backend, End, Host, Place, Recipe, Started};
 use crate::error::{Error, Result};
+use crate::panics;
 use crate::worker::{Wire, Worker};
 
 /// Starts processes that run workers of one kind.
@@ -56,8 +57,14 @@ impl Backend for Processes {
                     // It has reported its end; this waits for its last instructions.
                     let _ = previous.join();
                 }
-                let end = reader::live(&launch, &own, place, &*host);
-                host.ended(place, end);
+                let end = panics::caught_text(|| reader::live(&launch, &own, place, &*host));
+                host.ended(
+                    place,
+                    end.unwrap_or_else(|why| {
+                        own.abandon();
+                        End::broken(why)
+                    }),
+                );
             })
             .map_err(|error| {
                 Error::init_failed(format!("no thread could be made to look after worker {}: {error}", place.index))

@@ -2,7 +2,6 @@
 
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -15,6 +14,7 @@ use super::status;
 use super::sys::Mark;
 use crate::backend::{End, Host, Place};
 use crate::error::{Error, Told};
+use crate::panics;
 use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{Head, Kind};
 use crate::wire::link::{Arrival, Inbox};
@@ -133,8 +133,7 @@ impl Worker<'_> {
                 if let Some(job) = job {
                     let (decode_error, method) = (self.link.decode_error, job.header().method);
                     // The user's `Deserialize`, which may do anything; without it the error is a `RemoteError`.
-                    let rebuild =
-                        |bytes: &[u8]| catch_unwind(AssertUnwindSafe(|| decode_error(method, bytes))).ok().flatten();
+                    let rebuild = |bytes: &[u8]| panics::caught_text(|| decode_error(method, bytes)).ok().flatten();
                     job.fail(told.into_error(rebuild));
                 }
             }
