@@ -12,6 +12,7 @@ mod mode;
 mod options;
 mod panics;
 mod pool;
+mod task;
 mod timer;
 mod wire;
 mod words;
@@ -27,6 +28,10 @@ pub use gather::{
 };
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
+pub use task::{
+    IntoFailure, IntoTaskArgs, Task, TaskMap, TaskMapUnordered, TaskOptions, TaskPool, TaskWorker, TaskWorkerClient,
+    TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions,
+};
 
 #[doc(hidden)]
 pub mod __private;
