@@ -12,13 +12,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
 use super::{Recipe, dismiss, run_local};
-use crate::call::Call;
+use crate::call::Job;
 use crate::error::{Error, Result};
 use crate::worker::Worker;
 
 /// Runs calls here and now.
 pub(crate) trait Inline: Send + Sync {
-    fn run(&self, call: &Call);
+    fn run(&self, job: &Job);
     /// Lets the worker go, once it is not running.
     fn close(&self);
 }
@@ -82,37 +82,31 @@ fn remove(key: u64) {
 }
 
 impl<W: Worker> Inline for InlineWorker<W> {
-    fn run(&self, call: &Call) {
+    fn run(&self, job: &Job) {
         if thread::current().id() != self.home {
-            call.fail(
-                Error::unsupported(format!(
-                    "{}::{}: a pool of mode `sync` can be called only by the thread that made it; use mode `thread`",
-                    W::NAME,
-                    call.header().method_name()
-                )),
-                true,
-            );
+            job.give_up(Error::unsupported(format!(
+                "{}::{}: a pool of mode `sync` can be called only by the thread that made it; use mode `thread`",
+                W::NAME,
+                job.header().method_name()
+            )));
             return;
         }
         let worker = match self.take() {
             Found::Worker(worker) => worker,
             Found::Busy => {
-                call.fail(
-                    Error::unsupported(format!(
+                job.give_up(Error::unsupported(format!(
                         "{}::{}: a worker of mode `sync` was called from inside itself, which would wait for ever; use mode `thread` with another worker",
                         W::NAME,
-                        call.header().method_name()
-                    )),
-                    true,
-                );
+                        job.header().method_name()
+                    )));
                 return;
             }
             Found::Closed => {
-                call.fail(Error::stopped(), true);
+                job.give_up(Error::stopped());
                 return;
             }
         };
-        let survivor = match run_local(*worker, call, &self.recipe.pool_name, 0) {
+        let survivor = match run_local(*worker, job, &self.recipe.pool_name, 0) {
             Some(worker) => Ok(worker),
             None => self.recipe.rebuild(),
         };

@@ -103,7 +103,7 @@ impl Driver {
         }
     }
 
-    fn cancel(&self, id: u64) {
+    fn cancel(&self, id: u64, hard: bool) {
         let mut queue = self.queue();
         if let Some(at) = queue.tasks.iter().position(|task| task.head.id == id) {
             queue.tasks.remove(at);
@@ -112,6 +112,10 @@ impl Driver {
         } else if let Some((running, flag)) = &queue.running
             && *running == id
         {
+            if hard {
+                // The lock is held, so the worker cannot have gone on to another call: this one alone is lost.
+                leave();
+            }
             flag.store(true, Ordering::Release);
         }
     }
@@ -225,7 +229,8 @@ fn take(driver: &Driver, head: Head, message: Vec<u8>) {
             driver.queue().tasks.push_back(task);
             driver.arrived.notify_one();
         }
-        Kind::Cancel => driver.cancel(head.id),
+        Kind::Cancel => driver.cancel(head.id, false),
+        Kind::Leave => driver.cancel(head.id, true),
         Kind::Stop => {
             driver.queue().stop = true;
             driver.arrived.notify_one();
