@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
 use super::{Recipe, dismiss, run_local};
-use crate::call::Call;
+use crate::call::Job;
 use crate::error::{Error, Result};
 use crate::panics;
 use crate::worker::Worker;
 
 /// Runs calls here and now.
 pub(crate) trait Inline: Send + Sync {
-    fn run(&self, call: &Call);
+    fn run(&self, job: &Job);
     /// Lets the worker go, once it is not running.
     fn close(&self);
     /// Whether this thread is inside the worker.
@@ -94,44 +94,38 @@ fn remove(key: u64) {
 }
 
 impl<W: Worker> Inline for InlineWorker<W> {
-    fn run(&self, call: &Call) {
+    fn run(&self, job: &Job) {
         if thread::current().id() != self.home {
-            call.fail(
-                Error::unsupported(format!(
-                    "{}::{}: a pool of mode `sync` can be called only by the thread that made it; use mode `thread`",
-                    W::NAME,
-                    call.header().method_name()
-                )),
-                true,
-            );
+            job.give_up(Error::unsupported(format!(
+                "{}::{}: a pool of mode `sync` can be called only by the thread that made it; use mode `thread`",
+                W::NAME,
+                job.header().method_name()
+            )));
             return;
         }
         let worker = match self.take() {
             Found::Worker(worker) => worker,
             Found::Busy => {
-                call.fail(
-                    Error::unsupported(format!(
+                job.give_up(Error::unsupported(format!(
                         "{}::{}: a worker of mode `sync` was called from inside itself, which would wait for ever; use mode `thread` with another worker",
                         W::NAME,
-                        call.header().method_name()
-                    )),
-                    true,
-                );
+                        job.header().method_name()
+                    )));
                 return;
             }
             Found::Missing if self.closed.load(Ordering::Acquire) => {
-                call.fail(Error::stopped(), true);
+                job.give_up(Error::stopped());
                 return;
             }
             Found::Missing => match self.try_again() {
                 Ok(worker) => Box::new(worker),
                 Err(error) => {
-                    call.fail(error, true);
+                    job.give_up(error);
                     return;
                 }
             },
         };
-        let survivor = run_local(*worker, call, &self.recipe.pool_name, 0).or_else(|| self.recipe.rebuild().ok());
+        let survivor = run_local(*worker, job, &self.recipe.pool_name, 0).or_else(|| self.recipe.rebuild().ok());
         match survivor {
             Some(worker) if !self.closed.load(Ordering::Acquire) => put(self.key, Some(Box::new(worker))),
             // Where it could not be built anew, the next call tries again.
@@ -150,11 +144,11 @@ impl<W: Worker> Inline for InlineWorker<W> {
 
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        if thread::current().id() == self.home {
-            if let Found::Worker(worker) = self.take() {
-                remove(self.key);
-                dismiss(worker);
-            }
+        if thread::current().id() == self.home
+            && let Found::Worker(worker) = self.take()
+        {
+            remove(self.key);
+            dismiss(worker);
         }
     }
 }

@@ -8,18 +8,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::{Backend, End, Host, Link, Place, Recipe, Started, dismiss, run_local};
-use crate::call::Call;
+use crate::call::{Call, Interrupt, Job};
 use crate::error::{Error, Result};
 use crate::panics;
 use crate::worker::Worker;
 
 #[derive(Default)]
 struct Line {
-    calls: VecDeque<Call>,
+    jobs: VecDeque<Job>,
+    /// How many of them may be over, as far as anybody said.
+    over: usize,
+    /// The call that is inside a method.
+    running: Option<Call>,
     finish: bool,
     killed: bool,
-    /// The call that runs, or ran last.
-    running: Option<Call>,
     /// Inside the constructor or a method.
     busy: bool,
     sleeping: bool,
@@ -46,27 +48,24 @@ impl ThreadLink {
         }
     }
 
-    /// The next call; `None` when there is nothing more to do here.
-    fn next(&self) -> Option<Call> {
+    /// The next job; `None` when there is nothing more to do here.
+    fn next(&self) -> Option<Job> {
         let mut line = self.lock();
         line.busy = false;
+        if let Some(ran) = line.running.take() {
+            // The last to hold it drops its value, which is the user's.
+            drop(line);
+            drop(ran);
+            line = self.lock();
+        }
         loop {
             if line.killed {
                 return None;
             }
-            if let Some(call) = line.calls.pop_front() {
+            if let Some(job) = line.jobs.pop_front() {
                 line.busy = true;
-                let last = line.running.replace(call.clone());
-                // With the last reference to it goes a value of the user's, which must not happen under the lock.
-                drop(line);
-                drop(last);
-                return Some(call);
-            }
-            if let Some(last) = line.running.take() {
-                drop(line);
-                drop(last);
-                line = self.lock();
-                continue;
+                line.running = Some(job.call().clone());
+                return Some(job);
             }
             if line.finish {
                 return None;
@@ -79,8 +78,26 @@ impl ThreadLink {
 }
 
 impl Link for ThreadLink {
-    fn send(&self, call: Call) {
-        self.change(|line| line.calls.push_back(call));
+    fn send(&self, job: Job) {
+        self.change(|line| line.jobs.push_back(job));
+    }
+
+    fn interrupt(&self, _id: u64, _attempt: u32, _how: Interrupt) {
+        // A running method asks its context. What has not begun finds out when it is its turn, or leaves here, once
+        // there is so much of it that looking through the line costs less than keeping it.
+        let mut line = self.lock();
+        line.over += 1;
+        let over = if line.over > 32 && line.over * 2 > line.jobs.len() {
+            line.over = 0;
+            let (over, going): (VecDeque<_>, VecDeque<_>) =
+                std::mem::take(&mut line.jobs).into_iter().partition(Job::is_over);
+            line.jobs = going;
+            over
+        } else {
+            VecDeque::new()
+        };
+        drop(line);
+        drop(over);
     }
 
     fn finish(&self) {
@@ -96,11 +113,12 @@ impl Link for ThreadLink {
         lingers
     }
 
-    fn drain(&self) -> Vec<Call> {
-        let mut line = self.lock();
-        // Told that it is over, the method that runs can see so, and its caller waits no longer.
-        let running = if line.busy { line.running.take() } else { None };
-        running.into_iter().chain(line.calls.drain(..)).collect()
+    fn drain(&self) -> Vec<Job> {
+        self.lock().jobs.drain(..).collect()
+    }
+
+    fn running(&self) -> Option<Call> {
+        self.lock().running.clone()
     }
 }
 
@@ -144,14 +162,12 @@ fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dy
         Err(error) => return End::Failed(error),
     };
     host.up(place);
-    while let Some(call) = link.next() {
-        if !call.header().begin() {
-            host.finished(call.header());
+    while let Some(job) = link.next() {
+        if !job.begin() {
             continue;
         }
-        let survivor = run_local(worker, &call, &recipe.pool_name, place.index);
-        host.finished(call.header());
-        drop(call);
+        let survivor = run_local(worker, &job, &recipe.pool_name, place.index);
+        drop(job);
         worker = match survivor {
             Some(worker) => worker,
             None => match recipe.rebuild() {

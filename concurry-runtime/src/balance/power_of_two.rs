@@ -11,13 +11,14 @@ pub(super) struct PowerOfTwo {
 
 impl Balancer for PowerOfTwo {
     fn pick(&self, loads: &dyn Loads) -> Option<usize> {
-        let len = loads.len();
-        let first = next_usable(loads, self.draw.below(len))?;
-        if len == 1 {
+        let first = self.draw.usable(loads)?;
+        let others = loads.len() - 1;
+        if others == 0 {
             return Some(first);
         }
-        // Another than the first: of two workers the less loaded is always taken.
-        let second = next_usable(loads, (first + 1 + self.draw.below(len - 1)) % len)?;
+        // Any of the others: the numbers from `first` on are moved up by one.
+        let drawn = self.draw.below(others);
+        let second = next_usable(loads, if drawn < first { drawn } else { drawn + 1 })?;
         Some(if loads.active(second) < loads.active(first) { second } else { first })
     }
 }

@@ -27,7 +27,7 @@ pub(crate) enum Value<T> {
 }
 
 impl<T> Value<T> {
-    fn open(self) -> Result<T> {
+    pub(crate) fn open(self) -> Result<T> {
         match self {
             Value::Ready(result) => result,
             Value::Encoded(decode) => decode(),

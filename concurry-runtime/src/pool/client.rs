@@ -14,7 +14,7 @@ use crate::backend::inline::InlineWorker;
 use crate::backend::process::Processes;
 use crate::backend::thread::Threads;
 use crate::backend::{Backend, Recipe};
-use crate::call::{CallCell, DecodeFn, Header, Ledger, NONE, Payload};
+use crate::call::{AnyCall, CallCell, Care, DecodeFn, Header, Ledger, NONE, Payload, Replay, TimeoutFrom};
 use crate::error::{Error, Result};
 use crate::future::{Args, TaskFuture, gather_args};
 use crate::mode::Mode;
@@ -106,13 +106,20 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
             )));
         }
     };
-    let core = Core::new(settings, engine);
+    let timeouts = W::METHODS.iter().map(|method| method.timeout.or(settings.timeout)).collect();
+    let core = Core::new(settings, timeouts, engine);
     let client = Client { pool: Pool(Arc::new(Handle(core.clone()))), pinned: NONE, remote, marker: PhantomData };
     core.make()?;
     Ok(client)
 }
 
 impl Core {
+    /// What is to be done for a call of `method` beyond running it.
+    fn care(&self, method: usize) -> Option<Box<Care>> {
+        let timeout = self.timeouts.get(method).copied().flatten()?;
+        Some(Box::new(Care::new(Some((timeout, TimeoutFrom::Submission)))))
+    }
+
     /// Starts the workers that a pool has from its beginning.
     fn make(&self) -> Result<()> {
         if let (Engine::Workers(_), false) = (&self.engine, self.settings.on_demand) {
@@ -192,7 +199,7 @@ impl<W: Worker> Client<W> {
             return refuse(Error::stopped());
         }
         let ledger: Arc<dyn Ledger> = core.clone();
-        let header = Header::new(method, W::NAME, W::METHODS, ledger, self.pinned);
+        let header = Header::new(method, W::NAME, W::METHODS, ledger, self.pinned, core.care(method));
         let remote = self.remote.and_then(|wire| decode.map(|decode| (wire.codec, decode)));
         match args.ready() {
             Ok(values) => {
@@ -202,16 +209,20 @@ impl<W: Worker> Client<W> {
             }
             Err(args) => {
                 let cell = CallCell::new(header, Payload::Expected(None), remote);
-                core.park(cell.clone());
+                core.park(cell.clone(), None);
                 let upstream = gather_args(args, {
                     let (cell, core) = (cell.clone(), core.clone());
                     let wire = self.remote;
                     move |values| {
-                        core.unpark(cell.header().id);
                         match values {
-                            Ok(values) => launch::<W, T>(&core, wire, &cell, build(values)),
+                            Ok(values) => {
+                                if core.unpark(cell.header().id) {
+                                    launch::<W, T>(&core, wire, &cell, build(values));
+                                }
+                            }
+                            // Settling takes it out of where it waits.
                             Err(error) => {
-                                crate::call::AnyCall::fail(&*cell, error, true);
+                                cell.fail(error, None);
                             }
                         }
                     }
@@ -247,11 +258,15 @@ fn launch<W: Worker, T: Send + 'static>(
     message: W::Message,
 ) {
     let payload = match wire {
+        None if cell.header().care.as_ref().is_some_and(|care| care.may_repeat(0)) => {
+            let wire = W::wire().map(|wire| (wire.codec, wire.encode, wire.decode));
+            Payload::Kept(message, Replay { copy: W::copy_message, wire })
+        }
         None => Payload::Typed(message),
         Some(wire) => match encode(wire.codec, wire.encode, message) {
             Ok(bytes) => Payload::Encoded(bytes),
             Err(why) => {
-                crate::call::AnyCall::fail(&**cell, Error::codec(format!("an argument {why}")), true);
+                cell.fail(Error::codec(format!("an argument {why}")), None);
                 return;
             }
         },

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::core::{ABORTED, Core, Engine, Gate, OPEN, STOPPING};
 use super::lane::Status;
-use crate::call::Call;
+use crate::call::{Call, Job};
 use crate::error::{Error, Result};
 
 thread_local! {
@@ -125,6 +125,7 @@ impl Core {
     pub(crate) fn abort(&self) -> Result<()> {
         self.phase.store(ABORTED, Ordering::SeqCst);
         let mut calls: Vec<Call> = self.take_parked();
+        let mut jobs: Vec<Job> = Vec::new();
         for at in 0..self.groups.len() {
             let mut group = self.group(at);
             calls.extend(group.waiting.drain(..));
@@ -134,7 +135,8 @@ impl Core {
                 let mut lingers = false;
                 if let Some(link) = &lane.link {
                     lingers = link.kill();
-                    calls.extend(link.drain());
+                    jobs.extend(link.drain());
+                    calls.extend(link.running());
                 }
                 if lingers {
                     // Nobody can wait for it: it is let go of, and what it still says is not heard.
@@ -152,8 +154,11 @@ impl Core {
                 }
             }
         }
+        for job in jobs {
+            job.give_up(Error::stopped());
+        }
         for call in calls {
-            call.fail(Error::stopped(), true);
+            call.fail(Error::stopped(), None);
         }
         if let Engine::Inline(_) = self.engine {
             self.finish_workers();

@@ -102,16 +102,20 @@ impl Driver {
         }
     }
 
-    fn cancel(&self, id: u64) {
+    fn cancel(&self, id: u64, hard: bool) {
         let mut queue = self.queue();
         if let Some(at) = queue.tasks.iter().position(|task| task.head.id == id) {
             queue.tasks.remove(at);
             drop(queue);
             self.tell_error(Kind::Error, id, &Error::cancelled());
-        } else if let Some((running, flag)) = &queue.running {
-            if *running == id {
-                flag.store(true, Ordering::Release);
+        } else if let Some((running, flag)) = &queue.running
+            && *running == id
+        {
+            if hard {
+                // The lock is held, so the worker cannot have gone on to another call: this one alone is lost.
+                leave();
             }
+            flag.store(true, Ordering::Release);
         }
     }
 }
@@ -228,7 +232,8 @@ fn take(driver: &Driver, head: Head, message: Vec<u8>) {
             driver.queue().tasks.push_back(task);
             driver.arrived.notify_one();
         }
-        Kind::Cancel => driver.cancel(head.id),
+        Kind::Cancel => driver.cancel(head.id, false),
+        Kind::Leave => driver.cancel(head.id, true),
         Kind::Stop => {
             driver.queue().stop = true;
             driver.arrived.notify_one();

@@ -48,7 +48,7 @@ impl Processes {
 
 impl Backend for Processes {
     fn start(&self, place: Place, host: Arc<dyn Host>, previous: Option<JoinHandle<()>>) -> Result<Started> {
-        let link = Arc::new(ProcessLink::new(self.launch.decode_error)?);
+        let link = ProcessLink::new(self.launch.decode_error)?;
         let (launch, own) = (self.launch.clone(), link.clone());
         let thread = thread::Builder::new()
             .name(format!("{}-{}", launch.pool_name, place.index).replace('\0', "?"))

@@ -61,6 +61,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::zombie_processes, reason = "reaping it is what is tested")]
     fn a_process_is_reaped_once_and_its_status_told() {
         let child = std::process::Command::new("false").spawn().unwrap();
         let pid = Pid::from_raw(child.id().cast_signed());
