@@ -12,6 +12,7 @@ mod mode;
 mod options;
 mod panics;
 mod pool;
+mod spin;
 mod timer;
 mod wire;
 mod words;

@@ -191,6 +191,17 @@ impl Header {
         self.turn(word, Word { phase: Phase::Sent, ..word }).then_some(word.attempt)
     }
 
+    /// Past all queues to a backend: the attempt that it carries there, or `None` where it has been settled meanwhile.
+    pub(crate) fn skip_queue(&self, lane: usize) -> Option<u32> {
+        let word = self.word();
+        if word.phase != Phase::Waiting {
+            return None;
+        }
+        self.lane.store(lane, Ordering::Release);
+        self.owner.store(lane, Ordering::Release);
+        self.turn(word, Word { phase: Phase::Sent, ..word }).then_some(word.attempt)
+    }
+
     /// Attempt `attempt` is about to run; `false` where it is not to be run any more.
     fn begin(&self, attempt: u32) -> bool {
         self.turn(Word { attempt, phase: Phase::Sent }, Word { attempt, phase: Phase::Running })

@@ -4,12 +4,19 @@
 //! `Taken`. `Busy` stands for a value that is out for a moment, being decoded or shown to a callback; whoever wants
 //! it then waits for it to come back. User code (callbacks, destructors, decoders) never runs under the lock.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::panics;
+use crate::spin::Patience;
+
+thread_local! {
+    /// How long it is worth for this thread to spin before it sleeps.
+    static PATIENCE: Patience = const { Patience::new() };
+}
 
 /// Who is told when slots settle; `index` tells which of its slots it was.
 pub(crate) trait Notify: Send + Sync {
@@ -59,6 +66,8 @@ struct Inner<T> {
 
 /// A place for one value.
 pub(crate) struct Slot<T> {
+    /// Whether it has settled, for who looks without the lock.
+    settled: AtomicBool,
     inner: Mutex<Inner<T>>,
     changed: Condvar,
 }
@@ -66,6 +75,7 @@ pub(crate) struct Slot<T> {
 impl<T> Slot<T> {
     pub(crate) fn new() -> Self {
         Slot {
+            settled: AtomicBool::new(false),
             inner: Mutex::new(Inner {
                 state: State::Pending,
                 waker: None,
@@ -98,6 +108,7 @@ impl<T> Slot<T> {
             if callbacks.is_empty() {
                 inner.cancelled = matches!(&value, Value::Ready(Err(Error::Cancelled { .. })));
                 inner.state = State::Ready(value);
+                self.settled.store(true, Ordering::Release);
                 self.announce(inner);
                 break;
             }
@@ -127,7 +138,7 @@ impl<T> Slot<T> {
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        !matches!(self.lock().state, State::Pending)
+        self.settled.load(Ordering::Acquire)
     }
 
     /// Whether it settled as cancelled; `None` while it has not settled.
@@ -143,6 +154,9 @@ impl<T> Slot<T> {
 
     /// Takes the value, waiting until `deadline` or as long as it takes; `None` where time ran out.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<Result<T>> {
+        if !self.is_done() {
+            let _ = PATIENCE.try_with(|patience| patience.spin(|| self.is_done()));
+        }
         let mut inner = self.lock();
         loop {
             match std::mem::replace(&mut inner.state, State::Taken) {

@@ -6,13 +6,15 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use std::time::Duration;
+
+use crossbeam::utils::CachePadded;
 
 use super::lane::{Group, Lane, Status};
 use super::stats::{Books, PoolStats, WorkerStats, add, get, sub};
 use crate::backend::inline::Inline;
-use crate::backend::{Backend, Host};
+use crate::backend::{Backend, Host, Link};
 use crate::balance::{Balancer, LoadBalancing, Loads, balancer};
 use crate::call::{Call, Header, Interrupt, Job, Ledger, NONE, Phase, Place, TimeoutFrom};
 use crate::error::Error;
@@ -44,6 +46,9 @@ pub(crate) struct Gate {
     pub(crate) came_up: usize,
 }
 
+/// A worker's link and its incarnation.
+type Door = Option<(Arc<dyn Link>, u64)>;
+
 pub(crate) struct Core {
     pub(crate) me: Weak<Core>,
     pub(crate) settings: Settings,
@@ -52,7 +57,11 @@ pub(crate) struct Core {
     pub(crate) timeouts: Vec<Option<Duration>>,
     pub(crate) engine: Engine,
     pub(crate) groups: Vec<Mutex<Group>>,
-    pub(crate) books: Vec<Books>,
+    pub(crate) books: Vec<CachePadded<Books>>,
+    /// Whether calls may go straight to a worker that is up: each has its own queue, and a window without a bound.
+    pub(crate) direct: bool,
+    /// The way straight to each worker, while it is open.
+    doors: Vec<CachePadded<RwLock<Door>>>,
     balancer: Option<Box<dyn Balancer>>,
     /// Calls that wait in no lane: for arguments or for another attempt.
     parked: Mutex<HashMap<u64, (Call, Option<Duration>)>>,
@@ -62,6 +71,8 @@ pub(crate) struct Core {
     /// Lanes that are not gone.
     pub(crate) live: AtomicUsize,
     pub(crate) making: AtomicBool,
+    /// How many wait at the gate.
+    pub(crate) waiters: AtomicUsize,
     /// Calls in a queue that no lane owns.
     queued: AtomicU64,
     completed: AtomicU64,
@@ -85,16 +96,19 @@ impl Core {
             me: me.clone(),
             window: settings.window(),
             balancer: if shared { None } else { balancer(settings.load_balancing) },
+            direct: !shared && settings.window() == usize::MAX,
             settings,
             timeouts,
             engine,
             groups,
-            books: (0..workers).map(|_| Books::default()).collect(),
+            books: (0..workers).map(|_| CachePadded::default()).collect(),
+            doors: (0..workers).map(|_| CachePadded::default()).collect(),
             parked: Mutex::default(),
             phase: AtomicU8::new(OPEN),
             outstanding: AtomicU64::new(0),
             live: AtomicUsize::new(workers),
             making: AtomicBool::new(true),
+            waiters: AtomicUsize::new(0),
             queued: AtomicU64::new(0),
             completed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -185,13 +199,48 @@ impl Core {
             } else {
                 0
             };
-            if self.enter(at, &call) {
+            if self.direct && self.go_straight(at, &call) || self.enter(at, &call) {
                 return;
             }
             if pinned != NONE || self.is_shared() {
                 return self.nobody(&call);
             }
         }
+    }
+
+    pub(crate) fn door(&self, lane: usize) -> RwLockWriteGuard<'_, Door> {
+        self.doors[lane].write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing goes straight to this worker any more; what is on its way there has arrived.
+    pub(crate) fn close_door(&self, lane: usize) {
+        if self.direct {
+            let link = self.door(lane).take();
+            drop(link);
+        }
+    }
+
+    /// Straight to worker `lane`; `false` where its door is closed.
+    fn go_straight(&self, lane: usize, call: &Call) -> bool {
+        let door = self.doors[lane].read().unwrap_or_else(PoisonError::into_inner);
+        let Some((link, generation)) = &*door else { return false };
+        // With the door held open, so that whoever aborts finds the call there or we find the pool aborted.
+        if self.phase.load(Ordering::SeqCst) == ABORTED {
+            return false;
+        }
+        let books = &self.books[lane];
+        add(&books.dispatched);
+        books.enter();
+        match call.header().skip_queue(lane) {
+            Some(attempt) => {
+                link.send(Job::new(call.clone(), attempt, Place { index: lane, generation: *generation }));
+            }
+            None => {
+                sub(&books.dispatched);
+                books.leave(*generation);
+            }
+        }
+        true
     }
 
     /// Into group `at` and, where a worker has room, on to it; `false` where nobody is left there.
@@ -264,7 +313,7 @@ impl Core {
         } else {
             sub(&books.queued);
         }
-        add(&books.in_flight);
+        books.enter();
     }
 
     /// Runs a call here and now, and again for as long as its policy says so.
@@ -282,7 +331,7 @@ impl Core {
             call.clone().set_clock(TimeoutFrom::Submission);
             let Some(attempt) = header.leave_queue(0) else { return };
             sub(&books.queued);
-            add(&books.in_flight);
+            books.enter();
             let job = Job::new(call.clone(), attempt, Place { index: 0, generation: 0 });
             if job.begin() {
                 inline.run(&job);
@@ -320,8 +369,7 @@ impl Core {
             if self.phase.load(Ordering::SeqCst) != OPEN {
                 self.finish_workers();
             }
-            drop(self.gate());
-            self.changed.notify_all();
+            self.wake();
         }
     }
 
@@ -343,25 +391,17 @@ impl Core {
         }
     }
 
-    pub(crate) fn clear_in_flight(&self, lane: &mut Lane) {
-        for _ in 0..std::mem::take(&mut lane.in_flight) {
-            sub(&self.books[lane.index].in_flight);
-        }
-    }
-
-    /// The worker at `lane`, incarnation `generation`, has room for one more.
-    pub(crate) fn release_lane(&self, lane: usize, generation: u64) {
-        if let Engine::Inline(_) = self.engine {
-            sub(&self.books[lane].in_flight);
+    /// The worker of `place` has room for one more.
+    fn release(&self, place: Place) {
+        if !self.books[place.index].leave(place.generation) || self.direct || matches!(self.engine, Engine::Inline(_)) {
             return;
         }
         let mut dropped = Vec::new();
-        let (group_at, at) = self.home(lane);
+        let (group_at, at) = self.home(place.index);
         let mut group = self.group(group_at);
         let own = &mut group.lanes[at];
-        if own.generation == generation && own.in_flight > 0 {
+        if own.generation == place.generation && own.in_flight > 0 {
             own.in_flight -= 1;
-            sub(&self.books[lane].in_flight);
             if self.settings.on_demand {
                 own.status = Status::Finishing;
                 if let Some(link) = &own.link {
@@ -392,7 +432,7 @@ impl Core {
                 alive,
                 pid,
                 queued: get(&books.queued),
-                in_flight: get(&books.in_flight),
+                in_flight: books.in_flight(),
                 dispatched: get(&books.dispatched),
                 completed: get(&books.completed),
                 failed: get(&books.failed),
@@ -423,7 +463,7 @@ impl Loads for Core {
         !self.books[index].gone.load(Ordering::Acquire)
     }
     fn active(&self, index: usize) -> u64 {
-        get(&self.books[index].queued) + get(&self.books[index].in_flight)
+        get(&self.books[index].queued) + self.books[index].in_flight()
     }
     fn total(&self, index: usize) -> u64 {
         get(&self.books[index].dispatched)
@@ -440,7 +480,7 @@ impl Ledger for Core {
         }
         add(if ok { &self.completed } else { &self.failed });
         if let Some(place) = left {
-            self.release_lane(place.index, place.generation);
+            self.release(place);
         }
         if from == Phase::Waiting {
             self.unpark(call.id);
@@ -452,7 +492,7 @@ impl Ledger for Core {
     }
 
     fn left(&self, place: Place) {
-        self.release_lane(place.index, place.generation);
+        self.release(place);
     }
 
     fn interrupt(&self, lane: usize, id: u64, attempt: u32, how: Interrupt) {
@@ -478,7 +518,7 @@ impl Ledger for Core {
         add(&self.retried);
         self.park(call.clone(), Some(delay));
         if let Some(place) = left {
-            self.release_lane(place.index, place.generation);
+            self.release(place);
         }
         if header.phase() == Phase::Settled {
             // Cancelled before it was kept: nobody else would take it out.

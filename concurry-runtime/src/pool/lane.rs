@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::stats::Books;
 use crate::backend::{Link, Place};
 use crate::call::{Call, Job, Phase};
 
@@ -55,6 +56,13 @@ impl Lane {
             pinned: VecDeque::new(),
             deaths: VecDeque::new(),
         }
+    }
+
+    /// What the present incarnation still says of its calls is no longer heard.
+    pub(crate) fn renew(&mut self, books: &Books) {
+        self.generation += 1;
+        self.in_flight = 0;
+        books.renew(self.generation);
     }
 
     pub(crate) fn place(&self) -> Place {

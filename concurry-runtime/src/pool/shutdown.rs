@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 use super::core::{ABORTED, Core, Engine, Gate, OPEN, STOPPING};
@@ -28,6 +28,22 @@ impl Drop for Ending {
     }
 }
 
+/// Somebody who waits for the pool as a whole.
+struct Waiter<'a>(&'a Core);
+
+impl<'a> Waiter<'a> {
+    fn of(core: &'a Core) -> Self {
+        core.waiters.fetch_add(1, Ordering::SeqCst);
+        Waiter(core)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.waiters.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Core {
     /// Takes no more calls; workers end when the last accepted one has resolved.
     pub(crate) fn begin_stop(&self) {
@@ -42,8 +58,7 @@ impl Core {
         if let Engine::Inline(inline) = &self.engine {
             inline.close();
             self.live.store(0, Ordering::SeqCst);
-            drop(self.gate());
-            self.changed.notify_all();
+            self.wake();
             return;
         }
         for at in 0..self.groups.len() {
@@ -52,6 +67,7 @@ impl Core {
                 match lane.status {
                     Status::Up => {
                         lane.status = Status::Finishing;
+                        self.close_door(lane.index);
                         if let Some(link) = &lane.link {
                             link.finish();
                         }
@@ -65,12 +81,22 @@ impl Core {
                 }
             }
         }
-        drop(self.gate());
-        self.changed.notify_all();
+        self.wake();
+    }
+
+    /// Wakes whoever waits for the pool as a whole.
+    pub(crate) fn wake(&self) {
+        // Who waits says so before it looks at what it waits for; who changes that looks afterwards whether anybody waits.
+        fence(Ordering::SeqCst);
+        if self.waiters.load(Ordering::Relaxed) > 0 {
+            drop(self.gate());
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until `done`, or until the deadline; whether it came true.
     pub(crate) fn wait_until(&self, deadline: Option<Instant>, mut done: impl FnMut(&Core) -> bool) -> bool {
+        let _waiter = Waiter::of(self);
         let mut gate = self.gate();
         loop {
             if done(self) {
@@ -98,6 +124,7 @@ impl Core {
 
     /// Waits until `done` of what the gate holds.
     pub(crate) fn wait_until_gate(&self, mut done: impl FnMut(&Gate) -> bool) {
+        let _waiter = Waiter::of(self);
         let mut gate = self.gate();
         while !done(&gate) {
             gate = self.changed.wait(gate).unwrap_or_else(PoisonError::into_inner);
@@ -132,6 +159,7 @@ impl Core {
             for at in 0..group.lanes.len() {
                 let lane = &mut group.lanes[at];
                 calls.extend(lane.pinned.drain(..));
+                self.close_door(lane.index);
                 let mut lingers = false;
                 if let Some(link) = &lane.link {
                     lingers = link.kill();
@@ -143,9 +171,8 @@ impl Core {
                     lane.thread = None;
                 }
                 if lingers || lane.status == Status::Vacant {
-                    lane.generation += 1;
+                    lane.renew(&self.books[lane.index]);
                     lane.link = None;
-                    self.clear_in_flight(lane);
                     if lane.status != Status::Gone {
                         lane.status = Status::Gone;
                         self.books[lane.index].gone.store(true, Ordering::Release);

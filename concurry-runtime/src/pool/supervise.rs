@@ -20,8 +20,7 @@ impl Core {
     pub(crate) fn start(&self, group: &mut Group, at: usize) -> Result<(), Error> {
         let (Engine::Workers(backend), Some(host)) = (&self.engine, self.host()) else { return Ok(()) };
         let lane = &mut group.lanes[at];
-        lane.generation += 1;
-        lane.in_flight = 0;
+        lane.renew(&self.books[lane.index]);
         lane.status = Status::Starting;
         let previous = lane.thread.take();
         let started = backend.start(lane.place(), host, previous)?;
@@ -132,11 +131,6 @@ impl Core {
         self.gate().last_status = Some(status.to_owned());
     }
 
-    fn wake(&self) {
-        drop(self.gate());
-        self.changed.notify_all();
-    }
-
     /// A worker that should be there is not: starts another or gives it up. Returns the calls to find a home for.
     fn replace(&self, group: &mut Group, at: usize, status: &str, how: How) -> VecDeque<Call> {
         let mut status = status.to_owned();
@@ -172,6 +166,12 @@ impl Host for Core {
         group.lanes[at].status = Status::Up;
         let over = self.phase.load(Ordering::SeqCst) != OPEN && self.outstanding.load(Ordering::SeqCst) == 0;
         self.pump(&mut group, at, &mut dropped);
+        if self.direct
+            && let Some(link) = group.lanes[at].link.clone()
+        {
+            // The queue is empty, since the window has no bound: from now on calls need not go through it.
+            *self.door(place.index) = Some((link, place.generation));
+        }
         let idle_on_demand = self.settings.on_demand && group.lanes[at].in_flight == 0;
         if over || idle_on_demand {
             group.lanes[at].status = Status::Finishing;
@@ -201,9 +201,8 @@ impl Host for Core {
             if lane.generation != place.generation || lane.status == Status::Gone {
                 return;
             }
-            self.clear_in_flight(lane);
-            // What the old incarnation still says of its calls is no longer heard.
-            lane.generation += 1;
+            lane.renew(&self.books[place.index]);
+            self.close_door(place.index);
             let left = lane.link.take().map(|link| link.drain()).unwrap_or_default();
             let making = self.making.load(Ordering::SeqCst);
             let mut not_up = None;
