@@ -89,7 +89,7 @@ impl Core {
                 dropped.push(call);
                 continue;
             }
-            if pinned {
+            if pinned && self.is_shared() {
                 group.lanes[at].pinned.push_front(call);
             } else {
                 group.waiting.push_front(call);
@@ -248,12 +248,16 @@ impl Host for Core {
             }
         }
         if let Some((job, error)) = victim {
-            // Which worker of the pool it was is worth knowing when it died.
-            let error = match how_named(&error) {
-                true => error.at(format!("{}[{}]", self.settings.worker, place.index), job.header().method_name()),
-                false => error,
-            };
-            job.fail(error);
+            if self.phase.load(Ordering::SeqCst) == ABORTED {
+                // It died because the pool was told to end, and that is what its call came to.
+                job.give_up(Error::stopped());
+            } else if matches!(error, Error::WorkerDied { .. }) {
+                // Which worker of the pool it was is worth knowing when it died.
+                let name = format!("{}[{}]", self.settings.worker, place.index);
+                job.fail(error.at(name, job.header().method_name()));
+            } else {
+                job.fail(error);
+            }
         }
         self.fail_all(failed);
         self.rehouse(orphans);
@@ -268,9 +272,4 @@ enum How {
     /// Ended for the sake of a call that nobody wants any more; no death.
     Replaced,
     Died,
-}
-
-/// Whether an error should say which worker it was.
-fn how_named(error: &Error) -> bool {
-    matches!(error, Error::WorkerDied { .. })
 }
