@@ -13,5 +13,5 @@ pub use crate::options::Options;
 pub use crate::pool::{Client, Pool, WorkerClient, start};
 pub use crate::wire::codec::Codec;
 pub use crate::worker::{
-    Attributes, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, block_on, bytes, init_failed, wire,
+    Attributes, INIT, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, block_on, bytes, init_failed, wire,
 };

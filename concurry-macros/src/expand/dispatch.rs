@@ -33,7 +33,7 @@ pub(crate) fn worker(
     let wire = if shape.options.local {
         quote!(#private::std::option::Option::None)
     } else {
-        let codec = if shape.options.msgpack { quote!(MsgPack) } else { quote!(Bincode) };
+        let codec = codec_name(shape);
         quote!(#private::std::option::Option::Some(#private::wire::<Self>(#private::Codec::#codec)))
     };
     let numbered = shape.methods.iter().map(|method| {
@@ -51,6 +51,14 @@ pub(crate) fn worker(
         quote_spanned! {returned.span()=>
             #(#cfgs)*
             if #method_number == #numbers::#variant as usize {
+                return (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).decode(#codec, #bytes);
+            }
+        }
+    });
+    let init_decoder = shape.constructor.filter(|constructor| constructor.output.fallible).map(|constructor| {
+        let returned = &constructor.output.ty;
+        quote_spanned! {returned.span()=>
+            if #method_number == #private::INIT {
                 return (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).decode(#codec, #bytes);
             }
         }
@@ -106,6 +114,7 @@ pub(crate) fn worker(
                 #bytes: &[u8],
             ) -> #private::std::option::Option<#private::BoxError> {
                 use #private::capture::*;
+                #init_decoder
                 #(#decoders)*
                 #private::std::option::Option::None
             }
@@ -115,6 +124,11 @@ pub(crate) fn worker(
             }
         }
     }
+}
+
+/// The codec's variant.
+fn codec_name(shape: &Shape<'_>) -> TokenStream {
+    if shape.options.msgpack { quote!(MsgPack) } else { quote!(Bincode) }
 }
 
 /// A method's line in the table.
@@ -215,11 +229,12 @@ fn construct(shape: &Shape<'_>) -> TokenStream {
     let (fields, run) = (fields(constructor), run(constructor, &callee, private));
     let rest = shape.is_generic().then(|| quote!(..));
     let outcome = if constructor.output.fallible {
-        let returned = &constructor.output.ty;
+        let (returned, codec) = (&constructor.output.ty, codec_name(shape));
         quote_spanned! {returned.span()=>
             match #private::ResultLike::into_result(#run) {
                 #private::std::result::Result::Ok(#value) => #ok(#value),
                 #private::std::result::Result::Err(#error) => #private::std::result::Result::Err(#private::init_failed(
+                    #private::Codec::#codec,
                     (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
                 )),
             }
