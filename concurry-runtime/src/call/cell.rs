@@ -93,10 +93,6 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
         std::mem::replace(&mut *self.payload(), Payload::Gone)
     }
 
-    fn take(&self) -> Payload<M> {
-        self.discard()
-    }
-
     /// The last things, for whoever brought the call from `from` to its end.
     fn publish(&self, from: Phase, value: Value<T>, ok: bool, job: Option<&Job>) {
         if let Some(care) = &self.header.care {
@@ -224,7 +220,7 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
     fn take_message(&self, attempt: u32, into: &mut dyn Any) -> Result<()> {
         let wrong = || Error::codec("the message is of another type than the worker's");
         let place = into.downcast_mut::<Option<M>>().ok_or_else(wrong)?;
-        let message = match self.take() {
+        let message = match self.discard() {
             Payload::Typed(message) => message,
             Payload::Kept(message, replay) => {
                 let again = self.header.care.as_ref().is_some_and(|care| care.may_repeat(attempt));
