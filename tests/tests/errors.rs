@@ -139,7 +139,7 @@ fn each(mut check: impl FnMut(Mode, &FaultyClient)) {
 }
 
 fn chain(error: &Error) -> Vec<String> {
-    std::iter::successors(error.source(), |error| error.source()).map(ToString::to_string).collect()
+    std::iter::successors(error.source(), |error| (*error).source()).map(ToString::to_string).collect()
 }
 
 #[test]
