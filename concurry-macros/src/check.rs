@@ -1,10 +1,10 @@
 //! The rules, one function each. Every rule looks at the whole block, so that all errors come in one go.
 
 use syn::visit::{self, Visit};
-use syn::{FnArg, GenericParam, ImplItem, Lifetime, ReturnType, Signature, Type};
+use syn::{FnArg, GenericParam, ImplItem, Lifetime, ReturnType, Type};
 
 use crate::diagnostics::{Diagnostics, Problem};
-use crate::hygiene::{bare, last_segment};
+use crate::hygiene::{bare, last_segment, static_in};
 use crate::model::{Method, Param, Pass, Receiver, Worker, plain};
 
 /// Names that are every client's.
@@ -130,7 +130,7 @@ fn signature(method: &Method, what: &'static str, diagnostics: &mut Diagnostics)
 
 fn types(method: &Method, local: bool, diagnostics: &mut Diagnostics) {
     arguments(method, local, diagnostics);
-    returned(&method.signature, local, diagnostics);
+    returned(method, local, diagnostics);
 }
 
 fn arguments(method: &Method, local: bool, diagnostics: &mut Diagnostics) {
@@ -180,11 +180,11 @@ fn argument(param: &Param, written: &Type, local: bool, diagnostics: &mut Diagno
     }
 }
 
-fn returned(signature: &Signature, local: bool, diagnostics: &mut Diagnostics) {
-    let ReturnType::Type(_, ty) = &signature.output else { return };
+fn returned(method: &Method, local: bool, diagnostics: &mut Diagnostics) {
+    let ReturnType::Type(_, ty) = &method.signature.output else { return };
     if let Some(found) = impl_trait_in(ty) {
         diagnostics.span(found, Problem::ImplReturn);
-    } else if borrow_in(ty).is_some() || (!local && static_in(ty)) {
+    } else if borrow_in(ty).is_some() || (!local && static_in(method.output.value())) {
         diagnostics.at(ty, Problem::BorrowedReturn);
     } else if matches!(bare(ty), Type::Never(_)) {
         diagnostics.at(ty, Problem::NeverReturn);
@@ -268,21 +268,6 @@ fn borrow_in(ty: &Type) -> Option<proc_macro2::Span> {
         }
     }
     let mut finder = Finder(None);
-    finder.visit_type(ty);
-    finder.0
-}
-
-/// Whether there is a `'static` borrow inside a type.
-fn static_in(ty: &Type) -> bool {
-    struct Finder(bool);
-    impl<'a> Visit<'a> for Finder {
-        fn visit_type_reference(&mut self, _: &'a syn::TypeReference) {
-            self.0 = true;
-        }
-        fn visit_type_bare_fn(&mut self, _: &'a syn::TypeBareFn) {}
-        fn visit_parenthesized_generic_arguments(&mut self, _: &'a syn::ParenthesizedGenericArguments) {}
-    }
-    let mut finder = Finder(false);
     finder.visit_type(ty);
     finder.0
 }

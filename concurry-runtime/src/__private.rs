@@ -6,7 +6,7 @@ pub use ::std;
 pub use crate::__option_setters as option_setters;
 pub use crate::balance::LoadBalancing;
 pub use crate::context::CallContext;
-pub use crate::error::{BoxError, Captured, Error, Probe, Result, capture_traits as capture};
+pub use crate::error::{BoxError, Captured, Error, Probe, Result, capture_plain, capture_traits as capture};
 pub use crate::future::{Arg, Args, IntoArg, TaskFuture};
 pub use crate::mode::Mode;
 pub use crate::options::Options;
@@ -17,5 +17,5 @@ pub use crate::task::{
 };
 pub use crate::wire::codec::Codec;
 pub use crate::worker::{
-    Attributes, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, block_on, bytes, init_failed, wire,
+    Attributes, INIT, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, block_on, bytes, init_failed, wire,
 };

@@ -103,7 +103,7 @@ pub trait Worker: Sized + 'static {
     }
     /// Runs a method and replies.
     fn call(&mut self, message: Self::Message, context: &CallContext, reply: Reply<'_>) -> Replied;
-    /// Makes a method's own error of its encoding, where that is possible.
+    /// Makes a method's own error, or for [`INIT`] the constructor's, of its encoding, where that is possible.
     fn decode_error(method: usize, codec: Codec, bytes: &[u8]) -> Option<BoxError>;
     /// How messages travel; `None` for types that only run in modes that share memory.
     fn wire() -> Option<Wire<Self>>;
@@ -235,9 +235,12 @@ impl<T, E> ResultLike for Result<T, E> {
     }
 }
 
-/// The error of a constructor.
-pub fn init_failed(captured: Captured) -> Error {
-    match captured.into_error(Some(Codec::Bincode)) {
+/// Stands for the constructor where a method's number is asked for.
+pub const INIT: usize = usize::MAX;
+
+/// The error of a constructor, encoded in the way of its type.
+pub fn init_failed(codec: Codec, captured: Captured) -> Error {
+    match captured.into_error(Some(codec)) {
         Error::Failed { source, .. } => {
             Error::InitFailed { worker: "".into(), message: "its constructor failed".to_owned(), source: Some(source) }
         }

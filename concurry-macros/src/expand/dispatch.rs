@@ -33,7 +33,7 @@ pub(crate) fn worker(
     let wire = if shape.options.local {
         quote!(#private::std::option::Option::None)
     } else {
-        let codec = if shape.options.msgpack { quote!(MsgPack) } else { quote!(Bincode) };
+        let codec = codec_name(shape);
         quote!(#private::std::option::Option::Some(#private::wire::<Self>(#private::Codec::#codec)))
     };
     let numbered = shape.methods.iter().map(|method| {
@@ -46,12 +46,21 @@ pub(crate) fn worker(
         quote!(#(#cfgs)* #message::#variant { .. } => #numbers::#variant as usize,)
     });
     let arms = shape.methods.iter().map(|method| arm(shape, method, callee));
-    let decoders = shape.methods.iter().filter(|method| method.output.fallible).map(|method| {
-        let (variant, cfgs, returned) = (&method.variant, &method.attributes.cfgs, &method.output.ty);
-        quote_spanned! {returned.span()=>
+    let decodes = |method: &Method| method.output.fallible && !method.output.has_static_error();
+    let decoders = shape.methods.iter().filter(|method| decodes(method)).map(|method| {
+        let (variant, cfgs, probe) = (&method.variant, &method.attributes.cfgs, probe(method, private));
+        quote_spanned! {method.output.ty.span()=>
             #(#cfgs)*
             if #method_number == #numbers::#variant as usize {
-                return (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).decode(#codec, #bytes);
+                return #probe.decode(#codec, #bytes);
+            }
+        }
+    });
+    let init_decoder = shape.constructor.filter(|constructor| decodes(constructor)).map(|constructor| {
+        let probe = probe(constructor, private);
+        quote_spanned! {constructor.output.ty.span()=>
+            if #method_number == #private::INIT {
+                return #probe.decode(#codec, #bytes);
             }
         }
     });
@@ -106,6 +115,7 @@ pub(crate) fn worker(
                 #bytes: &[u8],
             ) -> #private::std::option::Option<#private::BoxError> {
                 use #private::capture::*;
+                #init_decoder
                 #(#decoders)*
                 #private::std::option::Option::None
             }
@@ -115,6 +125,27 @@ pub(crate) fn worker(
             }
         }
     }
+}
+
+/// What finds out what a method's error can do.
+fn probe(method: &Method, private: &TokenStream) -> TokenStream {
+    let returned = &method.output.ty;
+    quote_spanned!(returned.span()=> (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()))
+}
+
+/// The method's error in the variable `error`, captured. Method resolution does not look at lifetimes and would take
+/// `&'static str` for something that can be decoded, so that is not asked.
+fn captured(method: &Method, error: &proc_macro2::Ident, private: &TokenStream) -> TokenStream {
+    if method.output.has_static_error() {
+        return quote_spanned!(method.output.ty.span()=> #private::capture_plain(#error));
+    }
+    let probe = probe(method, private);
+    quote_spanned!(method.output.ty.span()=> #probe.capture(#error))
+}
+
+/// The codec's variant.
+fn codec_name(shape: &Shape<'_>) -> TokenStream {
+    if shape.options.msgpack { quote!(MsgPack) } else { quote!(Bincode) }
 }
 
 /// A method's line in the table.
@@ -182,14 +213,12 @@ fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStre
     let (reply, value, error) = (local("reply"), local("value"), local("error"));
     let (fields, run) = (fields(method), run(method, &callee(method), private));
     let respond = if shape.options.local { quote!(local_value) } else { quote!(value) };
+    let captured = captured(method, &error, private);
     let outcome = if method.output.fallible {
         quote_spanned! {returned.span()=>
             match #private::ResultLike::into_result(#run) {
                 #private::std::result::Result::Ok(#value) => #private::Reply::#respond(#reply, #value),
-                #private::std::result::Result::Err(#error) => #private::Reply::failure(
-                    #reply,
-                    (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
-                ),
+                #private::std::result::Result::Err(#error) => #private::Reply::failure(#reply, #captured),
             }
         }
     } else {
@@ -215,12 +244,14 @@ fn construct(shape: &Shape<'_>) -> TokenStream {
     let (fields, run) = (fields(constructor), run(constructor, &callee, private));
     let rest = shape.is_generic().then(|| quote!(..));
     let outcome = if constructor.output.fallible {
-        let returned = &constructor.output.ty;
+        let (returned, codec) = (&constructor.output.ty, codec_name(shape));
+        let captured = captured(constructor, &error, private);
         quote_spanned! {returned.span()=>
             match #private::ResultLike::into_result(#run) {
                 #private::std::result::Result::Ok(#value) => #ok(#value),
                 #private::std::result::Result::Err(#error) => #private::std::result::Result::Err(#private::init_failed(
-                    (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
+                    #private::Codec::#codec,
+                    #captured,
                 )),
             }
         }

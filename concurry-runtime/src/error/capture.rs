@@ -28,6 +28,11 @@ impl Captured {
     }
 }
 
+/// An error that is asked nothing about what it can do.
+pub fn capture_plain<E: Into<BoxError> + 'static>(error: E) -> Captured {
+    Captured::new(move |_| Error::failed(error))
+}
+
 /// Stands for the error type `E` in the traits of [`capture_traits`].
 pub struct Probe<E>(PhantomData<fn() -> E>);
 
@@ -114,7 +119,7 @@ pub mod capture_traits {
         E: Into<BoxError> + 'static,
     {
         fn capture(&self, error: E) -> Captured {
-            Captured::new(move |_| Error::failed(error))
+            capture_plain(error)
         }
     }
 }
