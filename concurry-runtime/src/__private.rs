@@ -11,7 +11,8 @@ pub use crate::future::{Arg, Args, IntoArg, TaskFuture};
 pub use crate::mode::Mode;
 pub use crate::options::Options;
 pub use crate::pool::{Client, Pool, WorkerClient, start};
+pub use crate::run::Run;
 pub use crate::wire::codec::Codec;
 pub use crate::worker::{
-    Attributes, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, block_on, bytes, init_failed, wire,
+    Attributes, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, bytes, init_failed, wire,
 };

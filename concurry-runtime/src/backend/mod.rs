@@ -5,6 +5,8 @@
 //! it is gone for whatever reason. Each incarnation of a worker has a generation of its own; what an earlier one still
 //! says is recognised by it and dropped.
 
+#[cfg(feature = "tokio")]
+pub(crate) mod event_loop;
 pub(crate) mod inline;
 pub(crate) mod process;
 pub(crate) mod thread;
@@ -17,6 +19,7 @@ use crate::call::{Call, Header};
 use crate::context::{self, CallContext, Cancel};
 use crate::error::{Error, Result};
 use crate::panics;
+use crate::run::Run;
 use crate::worker::{Reply, Worker};
 
 /// A worker's index in its pool, and which incarnation of it.
@@ -84,23 +87,38 @@ pub(crate) struct Recipe<W: Worker> {
 impl<W: Worker> Recipe<W> {
     /// Runs the start hook and the constructor on this thread; a panic is an error that says where.
     pub(crate) fn make(&self) -> Result<W> {
-        if let Some(hook) = self.start_hook {
-            guard("the hook `on_worker_start`", || {
-                hook();
-                Ok(())
-            })?;
-        }
+        self.hook()?;
         self.rebuild()
+    }
+
+    /// Runs the start hook alone.
+    pub(crate) fn hook(&self) -> Result<()> {
+        let Some(hook) = self.start_hook else { return Ok(()) };
+        guard("the hook `on_worker_start`", || {
+            hook();
+            Ok(())
+        })
+    }
+
+    /// Calls the constructor, and leaves it to the caller to see an asynchronous one to its end.
+    pub(crate) fn begin(&self) -> Result<Run<'static, Result<W>>> {
+        let init = self.init.clone();
+        guard("its constructor", || Ok(W::construct(init)))
     }
 
     /// Runs the constructor alone.
     pub(crate) fn rebuild(&self) -> Result<W> {
-        let init = self.init.clone();
-        guard("its constructor", || W::construct(init)).map_err(|error| error.at(W::NAME, "new"))
+        built(self.begin().and_then(|run| guard("its constructor", || run.wait())))
     }
 }
 
-fn guard<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+/// What a constructor came to, naming it where it failed.
+pub(crate) fn built<W: Worker>(made: Result<W>) -> Result<W> {
+    made.map_err(|error| error.at(W::NAME, "new"))
+}
+
+/// Runs user code that makes a worker; a panic is an error that says where.
+pub(crate) fn guard<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
         Err(match panics::error(&*payload) {
             Error::Panicked { message, location, .. } => {
@@ -116,15 +134,15 @@ pub(crate) fn dismiss<W>(worker: W) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(worker)));
 }
 
-/// Runs one call on a worker that shares memory with its caller. `None` where the method panicked: the worker is lost,
-/// the call resolved.
-pub(crate) fn run_local<W: Worker>(mut worker: W, call: &Call, pool_name: &Arc<str>, index: usize) -> Option<W> {
+/// Takes what a call brings to a worker that shares memory with its caller. `None` where there is nothing for such a
+/// worker: the call is resolved.
+pub(crate) fn unpack<W: Worker>(call: &Call, pool_name: &Arc<str>, index: usize) -> Option<(W::Message, CallContext)> {
     let header = call.header();
     let mut message: Option<W::Message> = None;
     call.take_message(&mut message);
     let Some(message) = message else {
         call.fail(Error::codec("the message is of another type than the worker's"), true);
-        return Some(worker);
+        return None;
     };
     let context = CallContext {
         cancel: Cancel::Call(call.clone()),
@@ -132,8 +150,15 @@ pub(crate) fn run_local<W: Worker>(mut worker: W, call: &Call, pool_name: &Arc<s
         worker_index: index,
         pool_name: pool_name.clone(),
         method: header.method_name(),
-        deadline: None,
+        deadline: header.deadline(),
     };
+    Some((message, context))
+}
+
+/// Runs one call on a worker that shares memory with its caller. `None` where the method panicked: the worker is lost,
+/// the call resolved.
+pub(crate) fn run_local<W: Worker>(mut worker: W, call: &Call, pool_name: &Arc<str>, index: usize) -> Option<W> {
+    let Some((message, context)) = unpack::<W>(call, pool_name, index) else { return Some(worker) };
     let entered = context::enter(&context);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let _replied = worker.call(message, &context, Reply::local(call));

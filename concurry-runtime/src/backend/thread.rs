@@ -8,8 +8,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::{Backend, End, Host, Link, Place, Recipe, Started, dismiss, run_local};
-use crate::call::Call;
+use crate::call::{Call, here};
 use crate::error::{Error, Result};
+use crate::executor;
 use crate::worker::Worker;
 
 #[derive(Default)]
@@ -41,6 +42,16 @@ impl ThreadLink {
         if sleeping {
             self.changed.notify_one();
         }
+    }
+
+    /// Ends what the worker's `async fn`s have left on this thread.
+    fn close(&self) {
+        let mut line = self.lock();
+        line.busy = true;
+        let killed = line.killed;
+        drop(line);
+        executor::close(!killed);
+        self.lock().busy = false;
     }
 
     /// The next call; `None` when there is nothing more to do here.
@@ -112,7 +123,9 @@ impl<W: Worker> Backend for Threads<W> {
                     // It has reported its end; this waits for its last instructions.
                     let _ = previous.join();
                 }
+                here::settle(Arc::as_ptr(&host).cast(), place.index, here::Kind::Thread);
                 let end = run(&recipe, &own, place, &*host);
+                own.close();
                 host.ended(place, end);
             })
             .map_err(|error| {

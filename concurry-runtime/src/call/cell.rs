@@ -184,6 +184,10 @@ impl<M: Send + 'static, T: Send + 'static> Outcome<T> for CallCell<M, T> {
                 drop(payload);
                 let error = header.name(Error::cancelled());
                 self.publish(phase, Value::Ready(Err(error)), false, true);
+                if phase == SENT {
+                    // Others may be waiting behind it there.
+                    header.ledger.tell_cancelled(header);
+                }
                 return true;
             }
         }
@@ -195,5 +199,13 @@ impl<M: Send + 'static, T: Send + 'static> Outcome<T> for CallCell<M, T> {
 
     fn names(&self) -> (&'static str, &'static str) {
         (self.header.worker, self.header.method_name())
+    }
+
+    fn refusal(&self) -> Option<Error> {
+        let upstream = match &*self.payload() {
+            Payload::Expected(upstream) => upstream.clone(),
+            _ => None,
+        };
+        super::here::refusal(&self.header).or_else(|| upstream?.refusal())
     }
 }

@@ -14,6 +14,7 @@
 //! other answer is dropped.
 
 mod cell;
+pub(crate) mod here;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub(crate) trait Ledger: Send + Sync {
     fn settling(&self, call: &Header, from: u8, ok: bool, finished: bool);
     /// Its future has resolved.
     fn settled(&self);
+    /// How many workers its pool has.
+    fn workers(&self) -> usize;
     /// A call that is with a worker is cancelled: tell the worker.
     fn tell_cancelled(&self, call: &Header);
 }

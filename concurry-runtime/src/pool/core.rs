@@ -426,6 +426,10 @@ impl Ledger for Core {
         self.resolved();
     }
 
+    fn workers(&self) -> usize {
+        self.settings.max_workers
+    }
+
     fn tell_cancelled(&self, call: &Header) {
         let lane = call.lane();
         if lane >= self.books.len() || matches!(self.engine, Engine::Inline(_)) {

@@ -73,8 +73,12 @@ impl Pool {
         self.core().phase.load(Ordering::SeqCst) != OPEN
     }
 
-    /// Waits until every accepted call has resolved.
+    /// Waits until every accepted call has resolved. Called by a worker of this very pool it returns at once, since the
+    /// call that it is running has not.
     pub fn wait_idle(&self) {
+        if self.core().is_own_thread() {
+            return;
+        }
         self.core().wait_until(None, |core| core.outstanding.load(Ordering::SeqCst) == 0);
     }
 

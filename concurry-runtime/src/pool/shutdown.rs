@@ -161,7 +161,7 @@ impl Core {
     }
 
     /// Whether this thread is a worker of this pool.
-    fn is_own_thread(&self) -> bool {
+    pub(super) fn is_own_thread(&self) -> bool {
         let me = std::thread::current().id();
         (0..self.groups.len()).any(|at| {
             self.group(at)

@@ -1,0 +1,1 @@
+//! Holds the integration tests together; the tests are in `tests/`.
