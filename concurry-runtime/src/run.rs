@@ -23,6 +23,10 @@ impl<'a, T> Run<'a, T> {
         Run::Going(Box::pin(future))
     }
 
+    pub(crate) fn is_going(&self) -> bool {
+        matches!(self, Run::Going(_))
+    }
+
     /// Runs it to its end on this thread.
     pub(crate) fn wait(self) -> T {
         match self {

@@ -14,6 +14,7 @@ use std::thread::{self, ThreadId};
 use super::{Recipe, dismiss, run_local};
 use crate::call::Call;
 use crate::error::{Error, Result};
+use crate::executor;
 use crate::worker::Worker;
 
 /// Runs calls here and now.
@@ -92,6 +93,13 @@ impl<W: Worker> Inline for InlineWorker<W> {
                 )),
                 true,
             );
+            return;
+        }
+        let method = call.header().methods.get(call.header().method);
+        if method.is_some_and(|method| method.asynchronous)
+            && let Some(why) = executor::refusal()
+        {
+            call.fail(Error::unsupported(format!("{}::{}: {why}", W::NAME, call.header().method_name())), true);
             return;
         }
         let worker = match self.take() {

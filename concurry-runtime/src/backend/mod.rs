@@ -18,6 +18,7 @@ use std::thread::JoinHandle;
 use crate::call::{Call, Header};
 use crate::context::{self, CallContext, Cancel};
 use crate::error::{Error, Result};
+use crate::executor;
 use crate::panics;
 use crate::run::Run;
 use crate::worker::{Reply, Worker};
@@ -108,7 +109,11 @@ impl<W: Worker> Recipe<W> {
 
     /// Runs the constructor alone.
     pub(crate) fn rebuild(&self) -> Result<W> {
-        built(self.begin().and_then(|run| guard("its constructor", || run.wait())))
+        let made = self.begin().and_then(|run| match executor::refusal() {
+            Some(why) if run.is_going() => Err(Error::unsupported(format!("{}::new: {why}", W::NAME))),
+            _ => guard("its constructor", || run.wait()),
+        });
+        built(made)
     }
 }
 

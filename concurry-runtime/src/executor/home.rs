@@ -1,33 +1,23 @@
 //! A thread's own tokio runtime: timers, sockets and `spawn_local` for the `async fn`s that run on it.
 //!
-//! The runtime belongs to the thread and is lent to one call at a time. A call from inside another (a method that calls
-//! into a pool of mode `sync`) finds it lent, and has one of its own for as long as it takes.
-//!
-//! tokio lets no runtime block a thread that is inside another, as the caller of a `sync` pool may be. There the future
-//! runs under the parking executor, and a thread that lives as long as the call drives the timers and sockets.
+//! tokio lets no runtime block a thread that is inside another, as the caller of a `sync` pool may be. A thread of a
+//! runtime with several threads can step out of it for as long as the call takes; a runtime of one thread has nobody
+//! else to go on with, so there the call is refused.
 
 use std::cell::RefCell;
 use std::io;
-use std::sync::{Mutex, PoisonError};
-use std::task::{Poll, Waker};
-use std::thread;
 
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::{LocalSet, unconstrained};
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
+use tokio::task::{LocalSet, block_in_place};
 
 use super::park;
 
 /// A runtime and the tasks that stay on this thread.
 struct Home(Option<(LocalSet, Runtime)>);
 
-enum Place {
-    Empty,
-    Kept(Home),
-    Lent,
-}
-
 thread_local! {
-    static HOME: RefCell<Place> = const { RefCell::new(Place::Empty) };
+    /// Not there before it is needed, nor while a call has it.
+    static HOME: RefCell<Option<Home>> = const { RefCell::new(None) };
 }
 
 impl Home {
@@ -38,7 +28,7 @@ impl Home {
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         match &self.0 {
-            Some((local, runtime)) if Handle::try_current().is_ok() => driven(runtime, local, future),
+            Some((local, runtime)) if is_inside() => block_in_place(|| local.block_on(runtime, future)),
             Some((local, runtime)) => local.block_on(runtime, future),
             None => park::block_on(future),
         }
@@ -63,31 +53,35 @@ impl Drop for Home {
     }
 }
 
-/// Puts a runtime back where it was lent from, even if the future panics.
+/// Keeps the runtime for the next call, even if the future panics.
 struct Lent(Option<Home>);
 
 impl Drop for Lent {
     fn drop(&mut self) {
         let home = self.0.take();
-        let before = HOME.try_with(|place| place.replace(home.map_or(Place::Empty, Place::Kept)));
+        let before = HOME.try_with(|place| place.replace(home));
         drop(before);
     }
 }
 
+fn is_inside() -> bool {
+    Handle::try_current().is_ok()
+}
+
+/// See [`super::refusal`].
+pub(super) fn refusal() -> Option<&'static str> {
+    let handle = Handle::try_current().ok()?;
+    (handle.runtime_flavor() != RuntimeFlavor::MultiThread).then_some(
+        "an `async fn` of mode `sync` would block the only thread of the tokio runtime that it is called in; \
+         use mode `thread` or `async`, or a runtime of flavor `multi_thread`",
+    )
+}
+
+/// See [`super::block_on`].
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
-    let place = HOME.try_with(|place| place.replace(Place::Lent)).unwrap_or(Place::Lent);
-    let home = match place {
-        Place::Lent => {
-            return match Home::new() {
-                Ok(home) => home.block_on(future),
-                Err(_) => park::block_on(future),
-            };
-        }
-        Place::Kept(home) => Some(home),
-        // A thread that can have no runtime still runs what needs none.
-        Place::Empty => Home::new().ok(),
-    };
-    let lent = Lent(home);
+    let kept = HOME.try_with(RefCell::take).ok().flatten();
+    // A thread that can have no runtime still runs what needs none.
+    let lent = Lent(kept.or_else(|| Home::new().ok()));
     match &lent.0 {
         Some(home) => home.block_on(future),
         None => park::block_on(future),
@@ -96,61 +90,11 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
 
 /// See [`super::close`].
 pub(super) fn close(patiently: bool) {
-    let place = HOME.try_with(|place| {
-        let kept = matches!(*place.borrow(), Place::Kept(_));
-        if kept { place.replace(Place::Empty) } else { Place::Empty }
-    });
-    if let Ok(Place::Kept(mut home)) = place
+    let kept = HOME.try_with(RefCell::take).ok().flatten();
+    if let Some(mut home) = kept
         && patiently
     {
         home.end(drop);
-    }
-}
-
-/// Runs `future` on this thread, which is inside another runtime, while a thread made for it drives `runtime`.
-fn driven<F: Future>(runtime: &Runtime, local: &LocalSet, future: F) -> F::Output {
-    let bell = Bell::default();
-    thread::scope(|scope| {
-        let driver = thread::Builder::new().name("concurry-driver".to_owned());
-        // Without a thread there is the runtime around us: it may drive what the future needs.
-        let driver = driver.spawn_scoped(scope, || runtime.block_on(bell.rung())).is_ok();
-        let _entered = driver.then(|| runtime.enter());
-        let _ring = Ring(&bell);
-        // What the runtime around us allows a task in one go has nothing to do with this.
-        park::block_on(unconstrained(local.run_until(future)))
-    })
-}
-
-/// Tells the driver that it is no longer needed.
-#[derive(Default)]
-struct Bell(Mutex<(bool, Option<Waker>)>);
-
-impl Bell {
-    async fn rung(&self) {
-        std::future::poll_fn(|context| {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.0 {
-                return Poll::Ready(());
-            }
-            state.1 = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-}
-
-/// Rings when it goes, even if the future panics.
-struct Ring<'a>(&'a Bell);
-
-impl Drop for Ring<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 = true;
-        let waker = state.1.take();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
     }
 }
 
@@ -165,6 +109,7 @@ mod tests {
 
     async fn nap() -> u8 {
         tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::task::yield_now().await;
         7
     }
 
@@ -196,34 +141,24 @@ mod tests {
     }
 
     #[test]
-    fn it_works_inside_a_runtime() {
-        let outer = Builder::new_current_thread().enable_all().build().unwrap();
-        let inside = outer.block_on(async {
-            // More than a task may do in one go.
-            for _ in 0..300 {
-                assert_eq!(block_on(nap()), 7);
-            }
-            block_on(async {
-                for _ in 0..300 {
-                    tokio::task::spawn(nap()).await.unwrap();
-                }
-                tokio::task::spawn_local(nap()).await.unwrap()
-            })
-        });
-        assert_eq!(inside, 7);
-        let caught =
-            outer.block_on(async { catch_unwind(AssertUnwindSafe(|| block_on(async { panic!("as planned") }))) });
-        assert!(caught.is_err());
+    fn it_works_inside_a_runtime_of_several_threads() {
+        let outer = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let twice = || {
+            assert!(refusal().is_none());
+            let panicked = catch_unwind(AssertUnwindSafe(|| block_on(async { panic!("as planned") })));
+            assert!(panicked.is_err());
+            block_on(async { tokio::spawn(nap()).await.unwrap() + tokio::task::spawn_local(nap()).await.unwrap() })
+        };
+        assert_eq!(outer.block_on(async { twice() }), 14);
+        assert_eq!(outer.block_on(async { tokio::spawn(async move { twice() }).await.unwrap() }), 14);
     }
 
     #[test]
-    fn it_works_inside_itself() {
-        let twice = block_on(async {
-            nap().await;
-            let inner = block_on(async { block_on(nap()) + nap().await });
-            inner + nap().await
-        });
-        assert_eq!(twice, 21);
-        assert_eq!(block_on(nap()), 7);
+    fn it_is_refused_inside_a_runtime_of_one_thread() {
+        let outer = Builder::new_current_thread().build().unwrap();
+        let error = outer.block_on(async { refusal() });
+        assert!(error.is_some_and(|error| error.contains("multi_thread")));
+        assert!(block_on(async { refusal() }).is_some());
+        assert!(refusal().is_none());
     }
 }

@@ -8,6 +8,14 @@
 mod home;
 mod park;
 
+/// Why this thread must not run a future to its end: it is inside a runtime that would stand still meanwhile.
+pub(crate) fn refusal() -> Option<&'static str> {
+    #[cfg(feature = "tokio")]
+    return home::refusal();
+    #[cfg(not(feature = "tokio"))]
+    None
+}
+
 /// Runs `future` to its end on this thread.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     #[cfg(feature = "tokio")]
