@@ -65,7 +65,7 @@ async fn awaits_elsewhere(mode: Mode) {
         let busy = pool.worker(0).wait_for_cancel();
         let late = gather([pool.worker(0).double(1u64)]).timeout(Duration::from_millis(5)).await;
         assert!(matches!(late, Err(Error::TimedOut { scope: TimeoutScope::Wait, .. })), "{mode}: {late:?}");
-        while !busy.cancel() {}
+        busy.cancel();
         match busy.await {
             Ok(told) => assert!(told, "{mode}"),
             Err(error) => assert!(matches!(error, Error::Cancelled { .. }), "{mode}: {error}"),
@@ -112,7 +112,7 @@ async fn beside_other_tasks_of_tokio() {
         () = tokio::task::yield_now() => "the other",
     };
     assert_eq!(won, "the other");
-    while !busy.cancel() {}
+    busy.cancel();
     let _ = busy.await;
     assert_eq!(tokio::time::timeout(Duration::from_secs(60), pool.double(5u64)).await.unwrap().unwrap(), 10);
     pool.stop().unwrap();
