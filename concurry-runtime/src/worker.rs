@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::balance::LoadBalancing;
-use crate::call::Call;
+use crate::call::Job;
 use crate::context::CallContext;
 use crate::error::{BoxError, Captured, Error};
 use crate::mode::Mode;
@@ -98,6 +98,10 @@ pub trait Worker: Sized + 'static {
     fn construct(init: Self::Init) -> Run<'static, Result<Self, Error>>;
     /// Which method a message is for.
     fn method_of(message: &Self::Message) -> usize;
+    /// A copy of a message, for another attempt; `None` where one of its arguments has no `Clone`.
+    fn copy_message(_message: &Self::Message) -> Option<Self::Message> {
+        None
+    }
     /// Calls a method that takes `&self`, or no `self` at all: the asynchronous ones can run side by side.
     fn share<'a>(&'a self, message: Self::Message, context: &'a CallContext, reply: Reply<'a>) -> Run<'a, Replied> {
         let _ = (message, context);
@@ -163,7 +167,7 @@ pub(crate) struct RemoteReply {
 }
 
 enum Sink<'a> {
-    Local(&'a Call),
+    Local(&'a Job),
     Remote(&'a mut RemoteReply),
 }
 
@@ -174,8 +178,8 @@ pub struct Reply<'a>(Sink<'a>);
 pub struct Replied(());
 
 impl<'a> Reply<'a> {
-    pub(crate) fn local(call: &'a Call) -> Self {
-        Reply(Sink::Local(call))
+    pub(crate) fn local(job: &'a Job) -> Self {
+        Reply(Sink::Local(job))
     }
 
     pub(crate) fn remote(reply: &'a mut RemoteReply) -> Self {
@@ -185,11 +189,13 @@ impl<'a> Reply<'a> {
     /// The method's value.
     pub fn value<T: Serialize + Send + 'static>(self, value: T) -> Replied {
         match self.0 {
-            Sink::Local(call) => complete(call, value),
+            Sink::Local(job) => complete(job, value),
             Sink::Remote(reply) => {
-                let mut bytes = Vec::new();
-                let done = codec::encode_result(reply.codec, &value, &mut bytes);
-                reply.outcome = Some(done.map(|()| bytes).map_err(|why| Error::codec(format!("the result {why}"))));
+                let done = codec::checked(|| {
+                    let mut bytes = Vec::new();
+                    codec::encode_result(reply.codec, &value, &mut bytes).map(|()| bytes)
+                });
+                reply.outcome = Some(done.map_err(|why| Error::codec(format!("the result {why}"))));
             }
         }
         Replied(())
@@ -198,7 +204,7 @@ impl<'a> Reply<'a> {
     /// The value of a method of a `local` type.
     pub fn local_value<T: Send + 'static>(self, value: T) -> Replied {
         match self.0 {
-            Sink::Local(call) => complete(call, value),
+            Sink::Local(job) => complete(job, value),
             Sink::Remote(reply) => {
                 reply.outcome = Some(Err(Error::unsupported("a `local` worker has no results to send")));
             }
@@ -206,33 +212,33 @@ impl<'a> Reply<'a> {
         Replied(())
     }
 
-    /// The answer to a message that came to the wrong door: code and runtime do not match then.
-    pub fn astray(self) -> Run<'a, Replied> {
-        let error = Error::codec("the message is for another method than its worker has");
+    /// An error of ours: the method was not run, or its value is lost.
+    pub(crate) fn error(self, error: Error) -> Replied {
         match self.0 {
-            Sink::Local(call) => {
-                call.fail(error, true);
-            }
+            Sink::Local(job) => job.give_up(error),
             Sink::Remote(reply) => reply.outcome = Some(Err(error)),
         }
-        Run::Done(Replied(()))
+        Replied(())
+    }
+
+    /// The answer to a message that came to the wrong door: code and runtime do not match then.
+    pub fn astray(self) -> Run<'a, Replied> {
+        Run::Done(self.error(Error::codec("the message is for another method than its worker has")))
     }
 
     /// The method's own error.
     pub fn failure(self, failure: Captured) -> Replied {
         match self.0 {
-            Sink::Local(call) => {
-                call.fail(failure.into_error(None), true);
-            }
+            Sink::Local(job) => job.fail(failure.into_error(None)),
             Sink::Remote(reply) => reply.outcome = Some(Err(failure.into_error(Some(reply.codec)))),
         }
         Replied(())
     }
 }
 
-fn complete<T: 'static>(call: &Call, value: T) {
+fn complete<T: 'static>(job: &Job, value: T) {
     let mut value = Some(value);
-    call.complete(&mut value as &mut dyn Any);
+    job.complete(&mut value as &mut dyn Any);
 }
 
 /// The trait that projects a result type, whatever alias it is written as.

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Header, NONE, SETTLED, WAITING};
+use super::{Header, NONE, Phase};
 use crate::error::Error;
 
 /// What a worker's thread is.
@@ -52,8 +52,8 @@ pub(crate) fn refusal(call: &Header) -> Option<Error> {
         return None;
     }
     let lane = match call.phase() {
-        SETTLED => return None,
-        WAITING => call.pinned,
+        Phase::Settled => return None,
+        Phase::Waiting => call.pinned,
         _ => call.lane(),
     };
     let ours = if lane == NONE { call.ledger.workers() == 1 } else { lane == here.lane };

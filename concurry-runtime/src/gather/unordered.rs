@@ -25,23 +25,63 @@ where
     I: IntoIterator,
     F: FnMut(I::Item) -> TaskFuture<T>,
 {
-    MapUnordered {
-        inputs: inputs.into_iter().fuse(),
-        call,
-        bound: LOOK_AHEAD,
-        drawn: 0,
-        places: Vec::new(),
-        free: Vec::new(),
-        board: Arc::default(),
-        batch: VecDeque::new(),
-    }
+    MapUnordered { ahead: AheadUnordered::new(inputs.into_iter()), call }
 }
 
 /// Results with the positions of their inputs, in the order of completion; made by [`map_unordered`].
 #[must_use = "iterators are lazy: no call is made until it is iterated over"]
 pub struct MapUnordered<I, F, T> {
-    inputs: Fuse<I>,
+    ahead: AheadUnordered<I, T>,
     call: F,
+}
+
+impl<I, F, T> MapUnordered<I, F, T> {
+    /// At most `calls` calls, 256 unless this is called, have results that were not taken. At least 1.
+    pub fn look_ahead(mut self, calls: usize) -> Self {
+        self.ahead.look_ahead(calls);
+        self
+    }
+}
+
+impl<I, F, T> Iterator for MapUnordered<I, F, T>
+where
+    I: Iterator,
+    F: FnMut(I::Item) -> TaskFuture<T>,
+{
+    type Item = (usize, Result<T>);
+
+    fn next(&mut self) -> Option<(usize, Result<T>)> {
+        self.ahead.next(&mut self.call)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.ahead.size_hint()
+    }
+}
+
+impl<I, F, T> FusedIterator for MapUnordered<I, F, T>
+where
+    I: Iterator,
+    F: FnMut(I::Item) -> TaskFuture<T>,
+{
+}
+
+impl<I, F, T> ExactSizeIterator for MapUnordered<I, F, T>
+where
+    I: ExactSizeIterator,
+    F: FnMut(I::Item) -> TaskFuture<T>,
+{
+}
+
+impl<I, F, T> fmt::Debug for MapUnordered<I, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ahead.describe(&mut f.debug_struct("MapUnordered"))
+    }
+}
+
+/// As [`Ahead`](super::map::Ahead), for maps in the order of completion.
+pub(crate) struct AheadUnordered<I, T> {
+    inputs: Fuse<I>,
     bound: usize,
     drawn: usize,
     /// The calls that are ahead, by the place that the board knows them by; places are used again.
@@ -51,11 +91,9 @@ pub struct MapUnordered<I, F, T> {
     batch: VecDeque<usize>,
 }
 
-impl<I, F, T> MapUnordered<I, F, T> {
-    /// At most `calls` calls, 256 unless this is called, have results that were not taken. At least 1.
-    pub fn look_ahead(mut self, calls: usize) -> Self {
+impl<I, T> AheadUnordered<I, T> {
+    pub(crate) fn look_ahead(&mut self, calls: usize) {
         self.bound = calls.max(1);
-        self
     }
 
     fn ahead(&self) -> usize {
@@ -78,16 +116,28 @@ impl<I, F, T> MapUnordered<I, F, T> {
     fn ready(&mut self) -> bool {
         !self.batch.is_empty() || self.board.read(&mut self.batch)
     }
+
+    pub(crate) fn describe(&self, name: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
+        name.field("ahead", &self.ahead()).field("look_ahead", &self.bound).finish()
+    }
 }
 
-impl<I, F, T> MapUnordered<I, F, T>
-where
-    I: Iterator,
-    F: FnMut(I::Item) -> TaskFuture<T>,
-{
-    fn draw(&mut self) -> bool {
+impl<I: Iterator, T> AheadUnordered<I, T> {
+    pub(crate) fn new(inputs: I) -> Self {
+        AheadUnordered {
+            inputs: inputs.fuse(),
+            bound: LOOK_AHEAD,
+            drawn: 0,
+            places: Vec::new(),
+            free: Vec::new(),
+            board: Arc::default(),
+            batch: VecDeque::new(),
+        }
+    }
+
+    fn draw(&mut self, call: &mut impl FnMut(I::Item) -> TaskFuture<T>) -> bool {
         let Some(input) = self.inputs.next() else { return false };
-        let future = (self.call)(input);
+        let future = call(input);
         let outcome = future.0.clone();
         let entry = Some((self.drawn, future));
         self.drawn += 1;
@@ -104,19 +154,12 @@ where
         outcome.slot().watch(self.board.clone(), place);
         true
     }
-}
 
-impl<I, F, T> Iterator for MapUnordered<I, F, T>
-where
-    I: Iterator,
-    F: FnMut(I::Item) -> TaskFuture<T>,
-{
-    type Item = (usize, Result<T>);
-
-    fn next(&mut self) -> Option<(usize, Result<T>)> {
-        let mut more = self.ahead() < self.bound && self.draw();
+    /// The next result that is there, waiting for one; `call` makes the calls that are due before.
+    pub(crate) fn next(&mut self, call: &mut impl FnMut(I::Item) -> TaskFuture<T>) -> Option<(usize, Result<T>)> {
+        let mut more = self.ahead() < self.bound && self.draw(call);
         while more && self.ahead() < self.bound && !self.ready() {
-            more = self.draw();
+            more = self.draw(call);
         }
         loop {
             if self.ahead() == 0 {
@@ -135,26 +178,12 @@ where
         }
     }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
+    pub(crate) fn size_hint(&self) -> (usize, Option<usize>) {
         hint(self.inputs.size_hint(), self.ahead())
     }
 }
 
-impl<I, F, T> FusedIterator for MapUnordered<I, F, T>
-where
-    I: Iterator,
-    F: FnMut(I::Item) -> TaskFuture<T>,
-{
-}
-
-impl<I, F, T> ExactSizeIterator for MapUnordered<I, F, T>
-where
-    I: ExactSizeIterator,
-    F: FnMut(I::Item) -> TaskFuture<T>,
-{
-}
-
-impl<I, F, T> Drop for MapUnordered<I, F, T> {
+impl<I, T> Drop for AheadUnordered<I, T> {
     fn drop(&mut self) {
         let board: Arc<dyn Notify> = self.board.clone();
         // The last drawn first, so that no worker begins a call that is about to be cancelled.
@@ -164,11 +193,5 @@ impl<I, F, T> Drop for MapUnordered<I, F, T> {
             future.0.slot().unwatch(&board);
             future.cancel();
         }
-    }
-}
-
-impl<I, F, T> fmt::Debug for MapUnordered<I, F, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MapUnordered").field("ahead", &self.ahead()).field("look_ahead", &self.bound).finish()
     }
 }

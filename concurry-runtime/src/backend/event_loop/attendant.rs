@@ -18,6 +18,7 @@ use super::visit::{Ended, live, visit};
 use crate::backend::{End, Host, Place, Recipe, built, dismiss, guard, unpack};
 use crate::call::Header;
 use crate::error::{Error, Result};
+use crate::panics;
 use crate::run::Run;
 use crate::worker::{Reply, Worker};
 
@@ -85,7 +86,8 @@ impl<W: Worker> Attendant<W> {
                 Step::Build => match self.build().await {
                     Ok(worker) => self.sit(worker),
                     Err(error) => {
-                        let status = format!("it could not be built anew after a panic: {error}");
+                        let why = panics::text_of(&error);
+                        let status = format!("it could not be built anew after a panic: {why}");
                         return End::Died { status, running: None };
                     }
                 },
@@ -131,15 +133,14 @@ impl<W: Worker> Attendant<W> {
             let next = self.link.next(|header| self.admit(header));
             self.blocked.set(matches!(next, Next::Blocked));
             match next {
-                Next::Begin(ticket, held) => return Poll::Ready(Step::Begin(ticket, held)),
-                Next::Over(call, held) => {
-                    match held {
-                        Some(Held::Alone(worker)) => self.sit(worker),
-                        Some(Held::Shared(worker)) => drop(worker),
-                        None => {}
+                Next::Begin(ticket, held) if ticket.job.begin() => return Poll::Ready(Step::Begin(ticket, held)),
+                Next::Begin(ticket, held) => {
+                    if let Held::Alone(worker) = held {
+                        self.sit(worker);
                     }
-                    self.host.finished(call.header());
+                    self.link.leave(&ticket);
                 }
+                Next::Over(job) => drop(job),
                 Next::Finished => return Poll::Ready(Step::End),
                 Next::Blocked | Next::Nothing => {
                     let lost = matches!(*self.seat.borrow(), Seat::Lost);
@@ -175,7 +176,7 @@ impl<W: Worker> Attendant<W> {
 
     /// Runs a call, as a task where it is an `async fn`.
     async fn begin(self: &Rc<Self>, ticket: Arc<Ticket>, held: Held<W>) {
-        let header = ticket.call.header();
+        let header = ticket.job.header();
         let asynchronous = header.methods.get(header.method).is_some_and(|method| method.asynchronous);
         let this = self.clone();
         match held {
@@ -200,10 +201,10 @@ impl<W: Worker> Attendant<W> {
     }
 
     async fn shared(self: Rc<Self>, worker: Rc<W>, ticket: Arc<Ticket>) {
-        let call = &ticket.call;
-        let ended = match unpack::<W>(call, &self.recipe.pool_name, self.place.index) {
+        let job = &ticket.job;
+        let ended = match unpack::<W>(job, &self.recipe.pool_name, self.place.index) {
             Some((message, context)) => {
-                let start = || worker.share(message, &context, Reply::local(call));
+                let start = || worker.share(message, &context, Reply::local(job));
                 live(&self.link.door, &ticket, &context, start).await
             }
             None => Ended::Replied,
@@ -217,10 +218,10 @@ impl<W: Worker> Attendant<W> {
     }
 
     async fn alone(self: Rc<Self>, mut worker: W, ticket: Arc<Ticket>) {
-        let call = &ticket.call;
-        let ended = match unpack::<W>(call, &self.recipe.pool_name, self.place.index) {
+        let job = &ticket.job;
+        let ended = match unpack::<W>(job, &self.recipe.pool_name, self.place.index) {
             Some((message, context)) => {
-                let start = || worker.own(message, &context, Reply::local(call));
+                let start = || worker.own(message, &context, Reply::local(job));
                 live(&self.link.door, &ticket, &context, start).await
             }
             None => Ended::Replied,
@@ -248,20 +249,15 @@ impl<W: Worker> Attendant<W> {
 
     /// The loop is done with a call.
     fn close(&self, ticket: &Ticket, ended: Ended) {
-        let call = &ticket.call;
+        let job = &ticket.job;
         match ended {
-            Ended::Panicked(error) => {
-                call.fail(error, true);
-            }
-            // One that timed out has been resolved by the clock.
-            Ended::Stopped if call.header().is_cancelled() => {
-                call.fail(Error::cancelled(), true);
-            }
+            Ended::Panicked(error) => job.fail(error),
+            // One that timed out has been resolved, or is tried again, by the clock.
+            Ended::Stopped if job.header().is_cancelled() => job.give_up(Error::cancelled()),
             // Who kills a loop resolves its calls.
             Ended::Replied | Ended::Stopped | Ended::Killed => {}
         }
         let last = self.link.leave(ticket);
-        self.host.finished(call.header());
         if self.blocked.get() && (last || self.is_free()) {
             self.link.wake();
         }
@@ -283,10 +279,9 @@ impl<W: Worker> Attendant<W> {
 
     /// The worker has died of `status`: it takes the calls that were running with it.
     pub(super) fn bury(&self, status: &str) {
-        for call in self.link.take_running() {
+        for ticket in self.link.take_running() {
             let worker = format!("{}[{}]", W::NAME, self.place.index);
-            call.fail(Error::worker_died(status).at(worker, call.header().method_name()), true);
-            self.host.finished(call.header());
+            ticket.job.fail(Error::worker_died(status).at(worker, ticket.job.header().method_name()));
         }
     }
 }

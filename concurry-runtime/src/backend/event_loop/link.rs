@@ -13,19 +13,22 @@ use std::task::{Poll, Waker};
 
 use super::door::Door;
 use crate::backend::{End, Link};
-use crate::call::{Call, Header, SETTLED};
+use crate::call::{Call, Header, Interrupt, Job};
+
+/// So many jobs that are over are worth looking through the line for.
+const MANY: usize = 64;
 
 /// A call that runs, and the way to stop it.
 pub(super) struct Ticket {
-    pub(super) call: Call,
+    pub(super) job: Job,
     stopped: AtomicBool,
     /// Wakes the task that runs it.
     waker: Mutex<Option<Waker>>,
 }
 
 impl Ticket {
-    fn new(call: Call) -> Arc<Self> {
-        Arc::new(Ticket { call, stopped: AtomicBool::new(false), waker: Mutex::default() })
+    fn new(job: Job) -> Arc<Self> {
+        Arc::new(Ticket { job, stopped: AtomicBool::new(false), waker: Mutex::default() })
     }
 
     fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
@@ -52,10 +55,10 @@ impl Ticket {
 
 /// What a loop finds to do.
 pub(super) enum Next<H> {
-    /// This call begins, with what it holds.
+    /// This call may begin, with what it holds.
     Begin(Arc<Ticket>, H),
-    /// This call had been settled before it could begin.
-    Over(Call, Option<H>),
+    /// This one is not to be run any more.
+    Over(Job),
     /// The first in line may not begin yet, or a finish waits for calls that run.
     Blocked,
     /// Nobody is in line.
@@ -66,7 +69,9 @@ pub(super) enum Next<H> {
 
 #[derive(Default)]
 struct Line {
-    waiting: VecDeque<Call>,
+    waiting: VecDeque<Job>,
+    /// How many of them may be over, as far as anybody said.
+    over: usize,
     running: HashMap<u64, Arc<Ticket>>,
     finish: bool,
     /// There while the loop does not know of everything here.
@@ -124,7 +129,7 @@ impl LoopLink {
                 _ => Next::Nothing,
             };
         };
-        let held = if first.header().phase() == SETTLED {
+        let held = if first.is_over() {
             None
         } else {
             let held = admit(first.header());
@@ -133,21 +138,18 @@ impl LoopLink {
             }
             held
         };
-        let Some(call) = line.waiting.pop_front() else { return Next::Nothing };
-        match held {
-            Some(held) if call.header().begin() => {
-                let ticket = Ticket::new(call);
-                line.running.insert(ticket.call.header().id, ticket.clone());
-                Next::Begin(ticket, held)
-            }
-            held => Next::Over(call, held),
-        }
+        let Some(job) = line.waiting.pop_front() else { return Next::Nothing };
+        let Some(held) = held else { return Next::Over(job) };
+        let ticket = Ticket::new(job);
+        // Before it has begun, so that there is no moment at which it is nowhere.
+        line.running.insert(ticket.job.header().id, ticket.clone());
+        Next::Begin(ticket, held)
     }
 
     /// The loop is done with a call; whether that was the last one that ran.
     pub(super) fn leave(&self, ticket: &Ticket) -> bool {
         let mut line = self.lock();
-        let gone = line.running.remove(&ticket.call.header().id);
+        let gone = line.running.remove(&ticket.job.header().id);
         let last = line.running.is_empty();
         drop(line);
         drop(gone);
@@ -155,24 +157,40 @@ impl LoopLink {
     }
 
     /// Takes the calls that run.
-    pub(super) fn take_running(&self) -> Vec<Call> {
+    pub(super) fn take_running(&self) -> Vec<Arc<Ticket>> {
         let running = std::mem::take(&mut self.lock().running);
-        running.into_values().map(|ticket| ticket.call.clone()).collect()
+        running.into_values().collect()
     }
 }
 
 impl Link for LoopLink {
-    fn send(&self, call: Call) {
-        self.change(|line| line.waiting.push_back(call));
+    fn send(&self, job: Job) {
+        self.change(|line| line.waiting.push_back(job));
     }
 
-    fn cancelled(&self, call: &Header) {
-        let ticket = self.lock().running.get(&call.id).cloned();
-        match ticket {
-            Some(ticket) => ticket.stop(),
-            // It may be the one that all others wait behind.
-            None => self.wake(),
+    fn interrupt(&self, id: u64, attempt: u32, _how: Interrupt) {
+        let mut line = self.lock();
+        let running = line.running.get(&id).filter(|ticket| ticket.job.attempt() == attempt).cloned();
+        if let Some(ticket) = running {
+            drop(line);
+            ticket.stop();
+            return;
         }
+        // What has not begun finds out when it is its turn, or leaves here, once there is so much of it that looking
+        // through the line costs less than keeping it.
+        line.over += 1;
+        let over = if line.over > MANY && line.over * 2 > line.waiting.len() {
+            line.over = 0;
+            let (over, going) = std::mem::take(&mut line.waiting).into_iter().partition(Job::is_over);
+            line.waiting = going;
+            over
+        } else {
+            VecDeque::new()
+        };
+        drop(line);
+        drop(over);
+        // It may have been the one that all others wait behind.
+        self.wake();
     }
 
     fn finish(&self) {
@@ -185,9 +203,11 @@ impl Link for LoopLink {
         lingers
     }
 
-    fn drain(&self) -> Vec<Call> {
-        let mut calls = self.take_running();
-        calls.extend(self.lock().waiting.drain(..));
-        calls
+    fn drain(&self) -> Vec<Job> {
+        self.lock().waiting.drain(..).collect()
+    }
+
+    fn running(&self) -> Vec<Call> {
+        self.lock().running.values().map(|ticket| ticket.job.call().clone()).collect()
     }
 }

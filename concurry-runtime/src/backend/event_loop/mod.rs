@@ -25,7 +25,6 @@ mod door;
 mod link;
 mod visit;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -38,6 +37,7 @@ use self::link::LoopLink;
 use super::{Backend, End, Host, Place, Recipe, Started};
 use crate::call::here;
 use crate::error::{Error, Result};
+use crate::panics;
 use crate::worker::Worker;
 
 /// Starts event loops that run workers of one kind.
@@ -64,8 +64,8 @@ impl<W: Worker> Backend for EventLoops<W> {
                     let _ = previous.join();
                 }
                 here::settle(Arc::as_ptr(&host).cast(), place.index, here::Kind::Loop);
-                let end = run(&recipe, &own, place, &host);
-                host.ended(place, end);
+                let end = panics::caught_text(|| run(&recipe, &own, place, &host));
+                host.ended(place, end.unwrap_or_else(End::broken));
             })
             .map_err(|error| {
                 Error::init_failed(format!("no thread could be made for worker {}: {error}", place.index))
@@ -85,8 +85,7 @@ fn run<W: Worker>(recipe: &Arc<Recipe<W>>, link: &Arc<LoopLink>, place: Place, h
     let attendant = Rc::new(Attendant::new(recipe.clone(), link.clone(), host.clone(), place));
     let attend = link.unless_killed(attendant.clone().attend());
     // What users' code does is caught where it is called; this is for the loop itself.
-    let end = catch_unwind(AssertUnwindSafe(|| local.block_on(&runtime, attend)))
-        .unwrap_or_else(|_| End::Died { status: "its event loop panicked".to_owned(), running: None });
+    let end = panics::caught_text(|| local.block_on(&runtime, attend)).unwrap_or_else(End::broken);
     let inside = link.door.enter();
     let entered = runtime.enter();
     drop(local);

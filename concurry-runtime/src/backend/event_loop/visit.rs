@@ -1,7 +1,6 @@
 //! Calling user code from a loop: through the door, in the context of its call, with panics caught.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
 use super::door::Door;
@@ -29,11 +28,7 @@ pub(super) enum Ended {
 pub(super) fn visit<T>(door: &Door, context: Option<&CallContext>, run: impl FnOnce() -> T) -> Result<T, Ended> {
     let Some(_inside) = door.enter() else { return Err(Ended::Killed) };
     let _entered = context.map(context::enter);
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
-        let error = panics::error(&*payload);
-        dismiss(payload);
-        Ended::Panicked(error)
-    })
+    panics::caught(run).map_err(Ended::Panicked)
 }
 
 /// The future of a call. It is dropped in the call's context, whoever drops it.
