@@ -17,6 +17,7 @@ use crate::context::CallContext;
 use crate::error::{BoxError, Error, Result};
 use crate::options::Options;
 use crate::pool::start;
+use crate::run::Run;
 use crate::wire::codec::{self, Codec};
 use crate::worker::{Attributes, Method, Replied, Reply, Wire, Worker};
 
@@ -117,8 +118,8 @@ impl Worker for TaskWorker {
         Attributes::NONE
     }
 
-    fn construct((): ()) -> Result<Self, Error> {
-        Ok(TaskWorker(()))
+    fn construct((): ()) -> Run<'static, Result<Self, Error>> {
+        Run::Done(Ok(TaskWorker(())))
     }
 
     fn method_of(errand: &Errand) -> usize {
@@ -129,8 +130,8 @@ impl Worker for TaskWorker {
         errand.copy()
     }
 
-    fn call(&mut self, errand: Errand, _context: &CallContext, reply: Reply<'_>) -> Replied {
-        errand.run(reply)
+    fn share<'a>(&'a self, errand: Errand, _context: &'a CallContext, reply: Reply<'a>) -> Run<'a, Replied> {
+        Run::Done(errand.run(reply))
     }
 
     fn decode_error(_: usize, _: Codec, _: &[u8]) -> Option<BoxError> {
