@@ -12,6 +12,7 @@ mod mode;
 mod options;
 mod panics;
 mod pool;
+mod timer;
 mod wire;
 mod words;
 mod worker;
