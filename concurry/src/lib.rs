@@ -2,9 +2,11 @@
 
 pub use concurry_macros::{task, worker};
 pub use concurry_runtime::{
-    AsCompleted, CallContext, CallId, Error, Failure, Gather, GatherFuture, IntoArg, IntoGather, LoadBalancing, Map,
-    MapUnordered, Mode, Pool, PoolStats, ProgressBar, ProgressIter, RemoteError, Result, ReturnWhen, TaskFuture,
-    TimeoutScope, Waited, WorkerClient, WorkerStats, current, gather, map, map_unordered, wait,
+    AcquireFuture, Acquisition, AsCompleted, CallContext, CallId, Error, Failure, Gather, GatherFuture, IntoArg,
+    IntoGather, IntoRequest, LimitPool, LimitSet, LimitSetStats, LimitSource, LimitStats, Limits, LoadBalancing, Map,
+    MapUnordered, Mode, Pool, PoolStats, ProgressBar, ProgressIter, RateAlgorithm, RemoteError, Result, ReturnWhen,
+    TaskFuture, TimeoutScope, Waited, Wanted, Window, WorkerClient, WorkerStats, current, gather, map, map_unordered,
+    wait,
 };
 
 #[doc(hidden)]
@@ -13,7 +15,7 @@ pub use concurry_runtime::__private;
 /// What most programs need; `use concurry::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        CallContext, LoadBalancing, Mode, ProgressBar, ReturnWhen, TaskFuture, Waited, WorkerClient, gather, task, wait,
-        worker,
+        CallContext, LimitPool, LimitSet, LoadBalancing, Mode, ProgressBar, RateAlgorithm, ReturnWhen, TaskFuture,
+        Waited, Window, WorkerClient, gather, task, wait, worker,
     };
 }

@@ -133,6 +133,7 @@ pub(crate) fn run_local<W: Worker>(mut worker: W, call: &Call, pool_name: &Arc<s
         pool_name: pool_name.clone(),
         method: header.method_name(),
         deadline: None,
+        limits: Default::default(),
     };
     let entered = context::enter(&context);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
