@@ -13,6 +13,8 @@ mod mode;
 mod options;
 mod panics;
 mod pool;
+mod spin;
+mod task;
 mod timer;
 mod wire;
 mod words;
@@ -23,8 +25,8 @@ pub use context::{CallContext, current};
 pub use error::{Error, Failure, Name, RemoteError, Result, TimeoutScope};
 pub use future::{CallId, IntoArg, TaskFuture};
 pub use gather::{
-    AsCompleted, Gather, GatherFuture, IntoGather, Map, MapUnordered, ProgressBar, ProgressIter, ReturnWhen, Waited, gather, map,
-    map_unordered, wait,
+    AsCompleted, Gather, GatherFuture, IntoGather, Map, MapUnordered, ProgressBar, ProgressIter, ReturnWhen, Waited,
+    gather, map, map_unordered, wait,
 };
 pub use limits::{
     AcquireFuture, Acquisition, IntoRequest, LimitPool, LimitSet, LimitSetStats, LimitSource, LimitStats, Limits,
@@ -32,6 +34,10 @@ pub use limits::{
 };
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
+pub use task::{
+    IntoFailure, IntoTaskArgs, Task, TaskMap, TaskMapUnordered, TaskOptions, TaskPool, TaskWorker, TaskWorkerClient,
+    TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions,
+};
 
 #[doc(hidden)]
 pub mod __private;

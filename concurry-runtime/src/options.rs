@@ -21,7 +21,13 @@ pub struct Options {
 impl Options {
     /// The options of `W`, with nothing said yet.
     pub fn new<W: Worker>() -> Self {
-        Options { worker: W::NAME, said: Attributes::NONE, attributes: W::attributes(), name: None, on_worker_start: None }
+        Options {
+            worker: W::NAME,
+            said: Attributes::NONE,
+            attributes: W::attributes(),
+            name: None,
+            on_worker_start: None,
+        }
     }
 
     /// What the setters of builders write to.
@@ -113,7 +119,11 @@ impl Settings {
             return bad("max_workers", &self.max_workers, &format!("at most {MOST_WORKERS} are allowed"));
         }
         if self.max_queued_tasks == Some(0) {
-            return bad("max_queued_tasks", &0, "at least 1 task must be allowed at a worker; leave it out for the default");
+            return bad(
+                "max_queued_tasks",
+                &0,
+                "at least 1 task must be allowed at a worker; leave it out for the default",
+            );
         }
         if self.mode == Mode::Sync && self.max_workers > 1 && !self.on_demand {
             return bad(
@@ -166,14 +176,12 @@ macro_rules! __option_setters {
         }
 
         /// The pool's name, for statistics and errors; by default the type's.
-        #[must_use]
         pub fn name(mut self, name: impl $crate::__private::std::convert::Into<$crate::__private::std::string::String>) -> Self {
             self.$field.set_name($crate::__private::std::convert::Into::into(name));
             self
         }
 
         /// Runs `hook` in each worker before its constructor, each time that a worker starts.
-        #[must_use]
         pub fn on_worker_start(mut self, hook: fn()) -> Self {
             self.$field.set_on_worker_start(hook);
             self
@@ -182,7 +190,6 @@ macro_rules! __option_setters {
     (@plain $field:tt $($(#[$doc:meta])* $option:ident: $type:ty,)*) => {
         $(
             $(#[$doc])*
-            #[must_use]
             pub fn $option(mut self, $option: $type) -> Self {
                 self.$field.said().$option = $crate::__private::std::option::Option::Some($option);
                 self

@@ -17,31 +17,16 @@ pub(crate) trait Words: Copy + PartialEq + 'static {
 
 /// How `value` is written.
 pub(crate) fn word<T: Words>(value: T) -> &'static str {
-    T::TABLE
-        .iter()
-        .find(|(known, _)| *known == value)
-        .map_or("unknown", |(_, words)| words[0])
+    T::TABLE.iter().find(|(known, _)| *known == value).map_or("unknown", |(_, words)| words[0])
 }
 
 /// The value that `text` stands for; case and the difference between `-` and `_` do not matter.
 pub(crate) fn parse<T: Words>(text: &str) -> Result<T, Error> {
     let wanted = text.trim().to_ascii_lowercase().replace('-', "_");
-    T::TABLE
-        .iter()
-        .find(|(_, words)| words.contains(&wanted.as_str()))
-        .map(|(value, _)| *value)
-        .ok_or_else(|| {
-            let allowed: Vec<String> = T::TABLE
-                .iter()
-                .map(|(_, words)| format!("`{}`", words.join("`, `")))
-                .collect();
-            Error::config(format!(
-                "unknown {} `{text}`; allowed are {}{}",
-                T::WHAT,
-                allowed.join("; "),
-                T::ALSO
-            ))
-        })
+    T::TABLE.iter().find(|(_, words)| words.contains(&wanted.as_str())).map(|(value, _)| *value).ok_or_else(|| {
+        let allowed: Vec<String> = T::TABLE.iter().map(|(_, words)| format!("`{}`", words.join("`, `"))).collect();
+        Error::config(format!("unknown {} `{text}`; allowed are {}{}", T::WHAT, allowed.join("; "), T::ALSO))
+    })
 }
 
 /// The units of times, the longest last.
@@ -68,7 +53,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     }
     let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
     let parts = u128::from(fraction.parse::<u64>().ok()?) * nanos / scale;
-    let total = u128::from(whole.parse::<u64>().ok()?).checked_mul(nanos)?.checked_add(parts)?;
+    let total = whole.parse::<u128>().ok()?.checked_mul(nanos)?.checked_add(parts)?;
     let seconds = u64::try_from(total / 1_000_000_000).ok()?;
     u32::try_from(total % 1_000_000_000).ok().map(|nanos| Duration::new(seconds, nanos))
 }

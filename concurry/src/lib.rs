@@ -3,10 +3,11 @@
 pub use concurry_macros::{task, worker};
 pub use concurry_runtime::{
     AcquireFuture, Acquisition, AsCompleted, CallContext, CallId, Error, Failure, Gather, GatherFuture, IntoArg,
-    IntoGather, IntoRequest, LimitPool, LimitSet, LimitSetStats, LimitSource, LimitStats, Limits, LoadBalancing, Map,
-    MapUnordered, Mode, Pool, PoolStats, ProgressBar, ProgressIter, RateAlgorithm, RemoteError, Result, ReturnWhen,
-    TaskFuture, TimeoutScope, Waited, Wanted, Window, WorkerClient, WorkerStats, current, gather, map, map_unordered,
-    wait,
+    IntoFailure, IntoGather, IntoRequest, IntoTaskArgs, LimitPool, LimitSet, LimitSetStats, LimitSource, LimitStats,
+    Limits, LoadBalancing, Map, MapUnordered, Mode, Pool, PoolStats, ProgressBar, ProgressIter, RateAlgorithm,
+    RemoteError, Result, ReturnWhen, Task, TaskFuture, TaskMap, TaskMapUnordered, TaskOptions, TaskPool, TaskWorker,
+    TaskWorkerClient, TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions, TimeoutScope, Waited, Wanted, Window,
+    WorkerClient, WorkerStats, current, gather, map, map_unordered, wait,
 };
 
 #[doc(hidden)]
@@ -16,6 +17,6 @@ pub use concurry_runtime::__private;
 pub mod prelude {
     pub use crate::{
         CallContext, LimitPool, LimitSet, LoadBalancing, Mode, ProgressBar, RateAlgorithm, ReturnWhen, TaskFuture,
-        Waited, Window, WorkerClient, gather, task, wait, worker,
+        TaskPool, TaskWorker, Waited, Window, WorkerClient, gather, task, wait, worker,
     };
 }

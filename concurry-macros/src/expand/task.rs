@@ -87,11 +87,10 @@ fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
     let params = client::parameters(method, private);
     let (args, pattern) = client::pairs(method, private);
     let (value, gathered) = (shape.value(&method.output), gathered(method));
-    let call = if shape.options.local { quote!(task_call_local) } else { quote!(task_call) };
     quote! {
         #attributes
         #vis fn #name(#params) -> #private::TaskFuture<#value> {
-            #private::#call::<#name, _>(#args, |#pattern| <#name as #private::Task>::message(#gathered))
+            #private::task_call::<#name, _>(#args, |#pattern| <#name as #private::Task>::message(#gathered))
         }
     }
 }
@@ -107,8 +106,7 @@ fn face(shape: &Shape<'_>, function: &ItemFn, method: &Method) -> TokenStream {
     let (runner, plain) = (runner(), plain_call(shape, method));
     let params = method.params.iter().enumerate().map(|(position, param)| declared(position, param));
     let names = (0..method.params.len()).map(numbered);
-    let (asynchronous, wait) =
-        if method.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
+    let (asynchronous, wait) = if method.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
     let output = &method.signature.output;
     let inputs = quote!(where I: #private::std::iter::IntoIterator<Item = #args>);
     quote! {
@@ -176,9 +174,7 @@ fn declared(position: usize, param: &Param) -> TokenStream {
 pub(crate) fn own(function: &ItemFn) -> ItemFn {
     let mut own = function.clone();
     own.vis = syn::Visibility::Inherited;
-    own.attrs.retain(|attribute| {
-        !["doc", "cfg", "deprecated"].iter().any(|name| attribute.path().is_ident(name))
-    });
+    own.attrs.retain(|attribute| !["doc", "cfg", "deprecated"].iter().any(|name| attribute.path().is_ident(name)));
     own
 }
 
@@ -200,8 +196,7 @@ fn plain_call(shape: &Shape<'_>, method: &Method) -> TokenStream {
             _ => quote!(#field),
         }
     });
-    let (asynchronous, wait) =
-        if method.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
+    let (asynchronous, wait) = if method.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
     let (runner, output) = (runner(), &method.signature.output);
     let span = output.span();
     let call = quote_spanned!(span=> Self::#runner(#(#args),*) #wait);
@@ -223,11 +218,16 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
         quote!(#field: #name,)
     });
     let (args_name, init) = (local("args"), Shape::init());
+    let arity = if method.arguments().count() == 1 { quote!(One) } else { quote!(Many) };
+    let decode = if shape.options.local { quote!(never) } else { quote!(result) };
+    let span = method.output.ty.span();
+    let decode = quote_spanned!(span=> #private::Decode::<#value>::#decode());
     quote! {
         #[automatically_derived]
         impl #private::Task for #name {
             type Args = #args;
             type Output = #value;
+            type Shape = #private::#arity;
 
             fn message(#args_name: #args) -> #message {
                 let #gathered = #args_name;
@@ -238,8 +238,12 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
                 #init {}
             }
 
-            fn home() -> &'static #private::TaskHome {
-                static HOME: #private::TaskHome = #private::TaskHome::new();
+            fn decode() -> #private::Decode<#value> {
+                #decode
+            }
+
+            fn home() -> &'static #private::TaskHome<Self> {
+                static HOME: #private::TaskHome<#name> = #private::TaskHome::new();
                 &HOME
             }
         }

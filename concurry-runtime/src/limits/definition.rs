@@ -50,12 +50,12 @@ impl Definition {
                     "the limit `{key}` allows 0, so nothing could ever take of it; allow at least 1 or leave it out"
                 )));
             }
-            if let Kind::Rate { window, .. } = kind {
-                if window.nanos().is_none() {
-                    return Err(Error::limit(format!(
-                        "the limit `{key}` counts {window}; a window must be from 1 ns to 100 years"
-                    )));
-                }
+            if let Kind::Rate { window, .. } = kind
+                && window.nanos().is_none()
+            {
+                return Err(Error::limit(format!(
+                    "the limit `{key}` counts {window}; a window must be from 1 ns to 100 years"
+                )));
             }
             if self.limits[..at].iter().any(|earlier| earlier.key == *key) {
                 let remedy = if key == CALLS {

@@ -90,7 +90,8 @@ impl Local {
             Some(set) => (set, false),
             None => (self.pick(&fits)?, self.sets.len() > 1),
         };
-        let others = if elsewhere { (0..self.sets.len() as u32).filter(|set| fits(*set)).collect() } else { Vec::new() };
+        let others =
+            if elsewhere { (0..self.sets.len() as u32).filter(|set| fits(*set)).collect() } else { Vec::new() };
         Ok((first, others.into_iter().filter(move |set| *set != first)))
     }
 
@@ -125,10 +126,7 @@ impl Local {
     /// thread that happens; until then the ticket keeps its place. A call that is not sent in the end gives
     /// its permit back by [`Permit::unused`].
     #[allow(dead_code, reason = "pools ask when they wire limits")]
-    pub(crate) fn turn(
-        self: &Arc<Self>,
-        granted: impl FnOnce(Result<Permit>) + Send + 'static,
-    ) -> Result<Turn> {
+    pub(crate) fn turn(self: &Arc<Self>, granted: impl FnOnce(Result<Permit>) + Send + 'static) -> Result<Turn> {
         let several = self.sets.len() > 1;
         let first = self.pick(&|_| true)?;
         let others = (0..self.sets.len() as u32).filter(|set| *set != first);

@@ -128,7 +128,10 @@ impl Plan {
             }
         }
         let sets = may_serve.by_ref().count();
-        Err(Error::limit(format!("{} can never be had together: none of the {sets} sets has all of it", self.tell(asks))))
+        Err(Error::limit(format!(
+            "{} can never be had together: none of the {sets} sets has all of it",
+            self.tell(asks)
+        )))
     }
 
     fn unknown(&self, key: &str) -> Error {

@@ -124,9 +124,7 @@ impl Waiting {
             slot = match until.map(|until| until.saturating_duration_since(Instant::now())) {
                 None => self.place.changed.wait(slot).unwrap_or_else(PoisonError::into_inner),
                 Some(left) if left.is_zero() => return None,
-                Some(left) => {
-                    self.place.changed.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0
-                }
+                Some(left) => self.place.changed.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
     }
@@ -225,7 +223,9 @@ impl Future for AcquireFuture {
                     return poll;
                 }
                 State::Over => {
-                    return Poll::Ready(Err(Error::limit("the acquisition was taken by an earlier poll of this future")));
+                    return Poll::Ready(Err(Error::limit(
+                        "the acquisition was taken by an earlier poll of this future",
+                    )));
                 }
             }
         }

@@ -57,12 +57,12 @@ impl SlidingWindow {
         }
         self.total += amount;
         let at = self.after(time);
-        if let Some(before) = at.checked_sub(1).and_then(|before| self.log.get_mut(before)) {
-            if time <= before.to || time - before.from < self.grain {
-                before.to = before.to.max(time);
-                before.amount += amount;
-                return;
-            }
+        if let Some(before) = at.checked_sub(1).and_then(|before| self.log.get_mut(before))
+            && (time <= before.to || time - before.from < self.grain)
+        {
+            before.to = before.to.max(time);
+            before.amount += amount;
+            return;
         }
         self.log.insert(at, Entry { from: time, to: time, amount });
     }

@@ -130,8 +130,8 @@ fn rates(most: u64, longest: Nanos) -> impl Strategy<Value = (u64, Nanos)> {
 fn demands(n: u64, window: Nanos, updates: bool) -> impl Strategy<Value = Vec<Demand>> {
     let gap = prop_oneof![3 => 0..=window / 4, 2 => Just(0), 1 => 0..=window * 2];
     let used = if updates { prop::option::of(0..=n * 2).boxed() } else { Just(None).boxed() };
-    let demand = (gap, 1..=n, 0..=window * 2, used)
-        .prop_map(|(gap, amount, hold, used)| Demand { gap, amount, hold, used });
+    let demand =
+        (gap, 1..=n, 0..=window * 2, used).prop_map(|(gap, amount, hold, used)| Demand { gap, amount, hold, used });
     prop::collection::vec(demand, 1..40)
 }
 

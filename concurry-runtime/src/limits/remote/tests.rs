@@ -36,7 +36,8 @@ impl ByHand {
     fn new(source: impl Into<LimitSource>) -> Self {
         let local = source.into().local().unwrap();
         let plan: Plan = across(local.plan());
-        let (questions, answers) = (Arc::<Mutex<VecDeque<Question>>>::default(), Arc::<Mutex<VecDeque<Answer>>>::default());
+        let (questions, answers) =
+            (Arc::<Mutex<VecDeque<Question>>>::default(), Arc::<Mutex<VecDeque<Answer>>>::default());
         let (asking, answering) = (questions.clone(), answers.clone());
         let remote = Remote::new(plan, move |question| asking.lock().unwrap().push_back(across(&question)));
         let answer = move |answer| answering.lock().unwrap().push_back(across(&answer));
@@ -315,9 +316,7 @@ fn a_pool_of_sets_is_balanced_by_its_driver() {
         let mut future = hand.limits().acquire_async(("slots", 1));
         assert!(Pin::new(&mut future).poll(&mut context).is_pending());
         hand.carry();
-        let Poll::Ready(Ok(taken)) = Pin::new(&mut future).poll(&mut context) else {
-            panic!("there was enough")
-        };
+        let Poll::Ready(Ok(taken)) = Pin::new(&mut future).poll(&mut context) else { panic!("there was enough") };
         regions.push(taken.config("region").unwrap().to_owned());
         held.push(taken);
     }

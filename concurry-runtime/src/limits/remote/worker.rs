@@ -100,10 +100,11 @@ impl Remote {
         (self.send)(question(number));
         let mut open = self.open();
         loop {
-            if let Some(Asked::Thread(Some(_))) = open.asked.get(&number) {
-                if let Some(Asked::Thread(Some(answer))) = open.asked.remove(&number) {
-                    return Ok(answer);
-                }
+            if let Some(Asked::Thread(answer)) = open.asked.get_mut(&number)
+                && let Some(answer) = answer.take()
+            {
+                open.asked.remove(&number);
+                return Ok(answer);
             }
             if let Some(error) = open.closed.clone() {
                 open.asked.remove(&number);

@@ -95,7 +95,8 @@ impl Scene<'_> {
                 self.resource(key).map_or(u64::MAX, |(capacity, _)| capacity.saturating_sub(held))
             })
             .collect();
-        while let Some(at) = waiting.iter().position(|(_, asks)| asks.iter().all(|ask| ask.amount <= there[ask.key as usize]))
+        while let Some(at) =
+            waiting.iter().position(|(_, asks)| asks.iter().all(|ask| ask.amount <= there[ask.key as usize]))
         {
             let (served, _) = waiting.swap_remove(at);
             if served == holder {

@@ -315,7 +315,8 @@ fn two_of_many_who_want_one_more_are_told_when_nobody_is_left() {
 #[test]
 fn an_alarm_is_set_only_while_time_alone_is_waited_for() {
     let (time, clock) = Manual::new();
-    let set = LimitSet::new().resource("db", 1).rate_with("r", 10, Duration::from_nanos(10), RateAlgorithm::TokenBucket);
+    let set =
+        LimitSet::new().resource("db", 1).rate_with("r", 10, Duration::from_nanos(10), RateAlgorithm::TokenBucket);
     let scene = Scene::new(set, clock);
     scene.ask("all", NOBODY, &[(0, 1), (1, 10)]);
     assert_eq!(time.alarms(), 0);

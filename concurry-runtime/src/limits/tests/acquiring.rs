@@ -124,11 +124,8 @@ fn a_worker_is_told_that_it_would_wait_for_itself() {
     let set = LimitSet::new().resource("db", 1);
     let limits = handle(&set);
     let taken = limits.acquire(("db", 1)).unwrap();
-    let outcomes = [
-        limits.acquire(("db", 1)),
-        limits.acquire_within(("db", 1), BOUND),
-        block_on(limits.acquire_async(("db", 1))),
-    ];
+    let outcomes =
+        [limits.acquire(("db", 1)), limits.acquire_within(("db", 1), BOUND), block_on(limits.acquire_async(("db", 1)))];
     for outcome in outcomes {
         let error = outcome.unwrap_err();
         assert!(matches!(error, Error::Limit { .. }) && error.to_string().contains("this worker"), "{error:?}");

@@ -27,7 +27,9 @@ fn uncontended() {
     for algorithm in ["token_bucket", "leaky_bucket", "sliding_window", "fixed_window", "gcra"] {
         let algorithm: RateAlgorithm = algorithm.parse().unwrap();
         let set = LimitSet::new().rate_with("r", u64::MAX / 2, Window::Secondly, algorithm);
-        measure(&format!("{algorithm}, try_acquire and drop"), || drop(black_box(set.try_acquire([("r", 1)]).unwrap())));
+        measure(&format!("{algorithm}, try_acquire and drop"), || {
+            drop(black_box(set.try_acquire([("r", 1)]).unwrap()))
+        });
     }
     let set = LimitSet::new().rate("r", 1 << 40, Window::Secondly).resource("db", 5);
     measure("rate and resource together", || drop(black_box(set.acquire([("r", 1), ("db", 1)]).unwrap())));
