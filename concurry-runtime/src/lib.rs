@@ -4,6 +4,7 @@ mod backend;
 mod balance;
 mod call;
 mod context;
+mod draw;
 mod error;
 mod executor;
 mod future;
@@ -12,6 +13,8 @@ mod mode;
 mod options;
 mod panics;
 mod pool;
+#[allow(dead_code, unused_imports, reason = "what decides on retries is asked by the retrying driver")]
+mod retry;
 mod timer;
 mod wire;
 mod words;
@@ -27,6 +30,7 @@ pub use gather::{
 };
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
+pub use retry::{Attempt, Retry};
 
 #[doc(hidden)]
 pub mod __private;
