@@ -2,16 +2,19 @@
 
 pub use ::serde;
 pub use ::std;
+pub use concurry_options::options as option_table;
 
 pub use crate::__option_setters as option_setters;
 pub use crate::balance::LoadBalancing;
+pub use crate::config::Attributes;
 pub use crate::context::CallContext;
 pub use crate::error::{BoxError, Captured, Error, Probe, Result, capture_traits as capture};
 pub use crate::future::{Arg, Args, IntoArg, TaskFuture};
 pub use crate::mode::Mode;
 pub use crate::options::Options;
 pub use crate::pool::{Client, Pool, WorkerClient, start};
+pub use crate::retry::Retry;
 pub use crate::wire::codec::Codec;
 pub use crate::worker::{
-    Attributes, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, block_on, bytes, init_failed, wire,
+    Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, block_on, bytes, init_failed, wire,
 };

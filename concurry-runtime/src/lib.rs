@@ -3,6 +3,7 @@
 mod backend;
 mod balance;
 mod call;
+pub mod config;
 mod context;
 mod draw;
 mod error;

@@ -29,7 +29,7 @@ pub(crate) fn worker(
     let (numbers, init) = (Shape::numbers(), Shape::init());
     let (argument, context, reply) = (local("message"), local("context"), local("reply"));
     let (method_number, codec, bytes) = (local("method"), local("codec"), local("bytes"));
-    let attributes = options::attributes(shape.options, private);
+    let attributes = options::attributes(&shape.options.said, private);
     let wire = if shape.options.local {
         quote!(#private::std::option::Option::None)
     } else {
@@ -40,7 +40,7 @@ pub(crate) fn worker(
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
         quote!(#(#cfgs)* #variant,)
     });
-    let methods = shape.methods.iter().map(|method| entry(method, private));
+    let methods = shape.methods.iter().map(|method| entry(shape, method));
     let number_arms = shape.methods.iter().map(|method| {
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
         quote!(#(#cfgs)* #message::#variant { .. } => #numbers::#variant as usize,)
@@ -118,19 +118,19 @@ pub(crate) fn worker(
 }
 
 /// A method's line in the table.
-fn entry(method: &Method, private: &TokenStream) -> TokenStream {
+fn entry(shape: &Shape<'_>, method: &Method) -> TokenStream {
+    let private = &shape.private;
     let (name, cfgs) = (method.name(), &method.attributes.cfgs);
     let (exclusive, asynchronous) = (method.receiver == Receiver::Exclusive, method.is_async());
-    let timeout = options::optional(method.options.timeout.map(|time| options::duration(time, private)), private);
-    let retries = options::optional(method.options.num_retries.map(|number| quote!(#number)), private);
+    let (said, output) = (options::attributes(&method.options.said, private), shape.value(&method.output));
     quote! {
         #(#cfgs)*
         #private::Method {
             name: #name,
             exclusive: #exclusive,
             asynchronous: #asynchronous,
-            timeout: #timeout,
-            num_retries: #retries,
+            said: #said,
+            output: #private::std::any::TypeId::of::<#output>,
         },
     }
 }

@@ -178,7 +178,7 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
 /// The default options of a type, for `#[worker]` on a `struct`.
 pub(crate) fn defaults(name: &Ident, generics: &Generics, cfgs: &[Attribute], options: &Options) -> TokenStream {
     let private = Facade::new(options.facade.as_ref()).private();
-    let attributes = options::attributes(options, &private);
+    let attributes = options::attributes(&options.said, &private);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let constant = Ident::new("__CONCURRY_DEFAULTS", Span::call_site());
     quote! {
