@@ -16,6 +16,8 @@ mod panics;
 mod pool;
 #[allow(dead_code, unused_imports, reason = "what decides on retries is asked by the retrying driver")]
 mod retry;
+mod spin;
+mod task;
 mod timer;
 mod wire;
 mod words;
@@ -32,6 +34,10 @@ pub use gather::{
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
 pub use retry::{Attempt, Retry};
+pub use task::{
+    IntoFailure, IntoTaskArgs, Task, TaskMap, TaskMapUnordered, TaskOptions, TaskPool, TaskWorker, TaskWorkerClient,
+    TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions,
+};
 
 #[doc(hidden)]
 pub mod __private;

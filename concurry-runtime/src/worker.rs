@@ -5,7 +5,7 @@ use std::any::{Any, TypeId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::Call;
+use crate::call::Job;
 use crate::config::Attributes;
 use crate::context::CallContext;
 use crate::error::{BoxError, Captured, Error};
@@ -22,8 +22,8 @@ pub struct Method {
     pub asynchronous: bool,
     /// What its own attribute says.
     pub said: Attributes,
-    /// The type of its value; a result's is that of its `Ok`.
-    pub output: fn() -> TypeId,
+    /// The type of its value, a result's being that of its `Ok`; none where it may be any.
+    pub output: Option<fn() -> TypeId>,
 }
 
 /// What a type without an attribute on its `struct` has; the attribute gives it an inherent constant that wins.
@@ -50,6 +50,10 @@ pub trait Worker: Sized + 'static {
     fn construct(init: Self::Init) -> Result<Self, Error>;
     /// Which method a message is for.
     fn method_of(message: &Self::Message) -> usize;
+    /// A copy of a message, for another attempt; `None` where one of its arguments has no `Clone`.
+    fn copy_message(_message: &Self::Message) -> Option<Self::Message> {
+        None
+    }
     /// Runs a method and replies.
     fn call(&mut self, message: Self::Message, context: &CallContext, reply: Reply<'_>) -> Replied;
     /// Makes a method's own error of its encoding, where that is possible.
@@ -97,7 +101,7 @@ pub(crate) struct RemoteReply {
 }
 
 enum Sink<'a> {
-    Local(&'a Call),
+    Local(&'a Job),
     Remote(&'a mut RemoteReply),
 }
 
@@ -108,8 +112,8 @@ pub struct Reply<'a>(Sink<'a>);
 pub struct Replied(());
 
 impl<'a> Reply<'a> {
-    pub(crate) fn local(call: &'a Call) -> Self {
-        Reply(Sink::Local(call))
+    pub(crate) fn local(job: &'a Job) -> Self {
+        Reply(Sink::Local(job))
     }
 
     pub(crate) fn remote(reply: &'a mut RemoteReply) -> Self {
@@ -119,11 +123,13 @@ impl<'a> Reply<'a> {
     /// The method's value.
     pub fn value<T: Serialize + Send + 'static>(self, value: T) -> Replied {
         match self.0 {
-            Sink::Local(call) => complete(call, value),
+            Sink::Local(job) => complete(job, value),
             Sink::Remote(reply) => {
-                let mut bytes = Vec::new();
-                let done = codec::encode_result(reply.codec, &value, &mut bytes);
-                reply.outcome = Some(done.map(|()| bytes).map_err(|why| Error::codec(format!("the result {why}"))));
+                let done = codec::checked(|| {
+                    let mut bytes = Vec::new();
+                    codec::encode_result(reply.codec, &value, &mut bytes).map(|()| bytes)
+                });
+                reply.outcome = Some(done.map_err(|why| Error::codec(format!("the result {why}"))));
             }
         }
         Replied(())
@@ -132,7 +138,7 @@ impl<'a> Reply<'a> {
     /// The value of a method of a `local` type.
     pub fn local_value<T: Send + 'static>(self, value: T) -> Replied {
         match self.0 {
-            Sink::Local(call) => complete(call, value),
+            Sink::Local(job) => complete(job, value),
             Sink::Remote(reply) => {
                 reply.outcome = Some(Err(Error::unsupported("a `local` worker has no results to send")));
             }
@@ -140,21 +146,28 @@ impl<'a> Reply<'a> {
         Replied(())
     }
 
+    /// An error of ours: the method was not run, or its value is lost.
+    pub(crate) fn error(self, error: Error) -> Replied {
+        match self.0 {
+            Sink::Local(job) => job.give_up(error),
+            Sink::Remote(reply) => reply.outcome = Some(Err(error)),
+        }
+        Replied(())
+    }
+
     /// The method's own error.
     pub fn failure(self, failure: Captured) -> Replied {
         match self.0 {
-            Sink::Local(call) => {
-                call.fail(failure.into_error(None), true);
-            }
+            Sink::Local(job) => job.fail(failure.into_error(None)),
             Sink::Remote(reply) => reply.outcome = Some(Err(failure.into_error(Some(reply.codec)))),
         }
         Replied(())
     }
 }
 
-fn complete<T: 'static>(call: &Call, value: T) {
+fn complete<T: 'static>(job: &Job, value: T) {
     let mut value = Some(value);
-    call.complete(&mut value as &mut dyn Any);
+    job.complete(&mut value as &mut dyn Any);
 }
 
 /// The trait that projects a result type, whatever alias it is written as.

@@ -130,7 +130,7 @@ fn entry(shape: &Shape<'_>, method: &Method) -> TokenStream {
             exclusive: #exclusive,
             asynchronous: #asynchronous,
             said: #said,
-            output: #private::std::any::TypeId::of::<#output>,
+            output: #private::std::option::Option::Some(#private::std::any::TypeId::of::<#output>),
         },
     }
 }

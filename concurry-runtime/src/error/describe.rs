@@ -14,6 +14,8 @@ impl Display for Place<'_> {
             (true, true) => f.write_str("a call"),
             (true, false) => write!(f, "{}", self.1),
             (false, true) => write!(f, "{}", self.0),
+            // A task's method is called as the task is.
+            (false, false) if self.0.split('[').next() == Some(&**self.1) => write!(f, "{}", self.0),
             (false, false) => write!(f, "{}::{}", self.0, self.1),
         }
     }
@@ -53,7 +55,7 @@ impl Display for Error {
                 }
             }
             Error::Cancelled { worker, method } => {
-                write!(f, "{} was cancelled before it began", Place(worker, method))
+                write!(f, "{} was cancelled", Place(worker, method))
             }
             Error::TimedOut { scope: TimeoutScope::Call, worker, method, after, attempts } => {
                 write!(f, "{} timed out{}{}", Place(worker, method), After(*after), Tries(*attempts))

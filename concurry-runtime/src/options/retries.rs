@@ -13,6 +13,7 @@ use concurry_options::names::nearest;
 use super::Options;
 use crate::config::Values;
 use crate::retry::{Policy, Retries, Retry};
+use crate::worker::Method;
 
 /// The policy of each method. `Err` tells what cannot be.
 pub(super) fn of(options: &Options, values: &Values) -> Result<Retries, String> {
@@ -63,21 +64,21 @@ fn unknown(name: &str, options: &Options) -> String {
 
 /// An `until` whose type no method returns would never be asked.
 fn check_untils(options: &Options, own: &[Option<&Retry>]) -> Result<(), String> {
-    let returned = |position: usize| (options.methods[position].output)();
-    for (position, retry) in own.iter().enumerate().filter_map(|(position, retry)| Some((position, (*retry)?))) {
-        let name = options.methods[position].name;
-        if let Some((_, type_name)) = retry.until_types().find(|(type_id, _)| *type_id != returned(position)) {
+    let returns = |method: &Method, type_id: TypeId| method.output.is_none_or(|output| output() == type_id);
+    for (method, retry) in options.methods.iter().zip(own).filter_map(|(method, own)| Some((method, (*own)?))) {
+        let name = method.name;
+        if let Some((_, type_name)) = retry.until_types().find(|(type_id, _)| !returns(method, *type_id)) {
             return Err(format!(
                 "the `until` of `retry_method` for `{name}` takes a `{type_name}`, but `{name}` returns something else; take what it returns"
             ));
         }
     }
-    let covered: Vec<TypeId> = (0..own.len())
-        .filter(|position| own[*position].is_none() && options.methods[*position].said.num_retries != Some(0))
-        .map(returned)
-        .collect();
-    let untils = options.retry.iter().flat_map(Retry::until_types);
-    match untils.into_iter().find(|(type_id, _)| !covered.contains(type_id)) {
+    let covered = || {
+        let pools = |(method, own): &(&Method, &Option<&Retry>)| own.is_none() && method.said.num_retries != Some(0);
+        options.methods.iter().zip(own).filter(pools).map(|(method, _)| method)
+    };
+    let mut untils = options.retry.iter().flat_map(Retry::until_types);
+    match untils.find(|(type_id, _)| !covered().any(|method| returns(method, *type_id))) {
         Some((_, type_name)) => Err(format!(
             "the `until` of `retry` takes a `{type_name}`, but no method that it applies to returns one; take what a method returns, or drop it"
         )),

@@ -10,14 +10,12 @@ macro_rules! __option_setters {
 
         /// Tries calls that did not succeed again, as `retry` says; by default they are tried once. A method with a
         /// `num_retries` of its own keeps to that number, and one of `retry_method` to its own policy.
-        #[must_use]
         pub fn retry(mut self, retry: $crate::__private::Retry) -> Self {
             self.$field.set_retry(retry);
             self
         }
 
         /// The same for one method, by its name; it is stronger than all else that is said of that method's retries.
-        #[must_use]
         pub fn retry_method(
             mut self,
             method: impl $crate::__private::std::convert::Into<$crate::__private::std::string::String>,
@@ -28,7 +26,6 @@ macro_rules! __option_setters {
         }
 
         /// Runs `hook` in each worker before its constructor, each time that a worker starts.
-        #[must_use]
         pub fn on_worker_start(mut self, hook: fn()) -> Self {
             self.$field.set_on_worker_start(hook);
             self
@@ -66,7 +63,6 @@ macro_rules! __option_setters {
     };
     (@setter $field:tt $option:ident [$($doc:tt)*] $type:ty) => {
         $($doc)*
-        #[must_use]
         pub fn $option(mut self, $option: $type) -> Self {
             self.$field.said().$option =
                 $crate::__private::std::option::Option::Some($crate::__private::std::convert::Into::into($option));

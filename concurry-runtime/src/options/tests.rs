@@ -10,7 +10,13 @@ use crate::mode::Mode;
 use crate::retry::Policy;
 
 const fn method(name: &'static str, num_retries: Option<u32>, output: fn() -> TypeId) -> Method {
-    Method { name, exclusive: false, asynchronous: false, said: Attributes { num_retries, ..Attributes::NONE }, output }
+    Method {
+        name,
+        exclusive: false,
+        asynchronous: false,
+        said: Attributes { num_retries, ..Attributes::NONE },
+        output: Some(output),
+    }
 }
 
 const METHODS: &[Method] = &[
@@ -166,6 +172,11 @@ fn an_until_must_find_a_method() {
     assert!(resolve(with(|o| o.set_retry_method("generate".to_owned(), until(Retry::fixed()))), &[]).is_ok());
     let other = refused(with(|o| o.set_retry_method("count".to_owned(), until(Retry::fixed()))), &[]);
     assert!(other.contains("`retry_method` for `count`") && other.contains("String"), "{other}");
+    // A method that may return anything may return this.
+    const ANY: &[Method] = &[Method { output: None, ..METHODS[0] }];
+    let any = |change: fn(&mut Options)| resolve(Options { methods: ANY, ..with(change) }, &[]).is_ok();
+    assert!(any(|o| o.set_retry(Retry::fixed().until(|x: &i8| *x > 0))));
+    assert!(any(|o| o.set_retry_method("generate".to_owned(), Retry::fixed().until(|x: &i8| *x > 0))));
 }
 
 #[test]

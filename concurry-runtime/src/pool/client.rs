@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,7 +14,7 @@ use crate::backend::inline::InlineWorker;
 use crate::backend::process::Processes;
 use crate::backend::thread::Threads;
 use crate::backend::{Backend, Recipe};
-use crate::call::{CallCell, DecodeFn, Header, Ledger, NONE, Payload};
+use crate::call::{AnyCall, CallCell, Care, DecodeFn, Header, Ledger, NONE, Payload, Replay, TimeoutFrom};
 use crate::error::{Error, Result};
 use crate::future::{Args, TaskFuture, gather_args};
 use crate::mode::Mode;
@@ -72,6 +71,10 @@ impl<W: Worker> fmt::Debug for Client<W> {
 /// [`Error::InitFailed`] where a worker cannot be started or its constructor fails; what the constructor itself
 /// returned where that is an [`Error`].
 pub fn start<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
+    make(options, init).map_err(|error| error.at(W::NAME, "new"))
+}
+
+fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
     let settings = options.resolve()?;
     panics::install();
     let name = settings.name.clone();
@@ -103,13 +106,20 @@ pub fn start<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
             )));
         }
     };
-    let core = Core::new(settings, engine);
+    let timeouts = W::METHODS.iter().map(|method| method.said.timeout.or(settings.timeout)).collect();
+    let core = Core::new(settings, timeouts, engine);
     let client = Client { pool: Pool(Arc::new(Handle(core.clone()))), pinned: NONE, remote, marker: PhantomData };
-    core.make().map_err(|error| error.at(W::NAME, "new"))?;
+    core.make()?;
     Ok(client)
 }
 
 impl Core {
+    /// What is to be done for a call of `method` beyond running it.
+    fn care(&self, method: usize) -> Option<Box<Care>> {
+        let timeout = self.timeouts.get(method).copied().flatten()?;
+        Some(Box::new(Care::new(Some((timeout, TimeoutFrom::Submission)))))
+    }
+
     /// Starts the workers that a pool has from its beginning.
     fn make(&self) -> Result<()> {
         if let (Engine::Workers(_), false) = (&self.engine, self.settings.on_demand) {
@@ -162,18 +172,35 @@ impl<W: Worker> Client<W> {
         self.submit(method, args, build, None)
     }
 
-    fn submit<A: Args, T: Send + 'static>(
+    pub(crate) fn submit<A: Args, T: Send + 'static>(
         &self,
         method: usize,
         args: A,
         build: fn(A::Values) -> W::Message,
         decode: Option<DecodeFn<T>>,
     ) -> TaskFuture<T> {
+        match self.offer(method, args, build, decode) {
+            Ok(future) => future,
+            Err(_args) => Self::refuse(method, Error::stopped()),
+        }
+    }
+
+    /// A future of a call that is not made.
+    pub(crate) fn refuse<T: Send + 'static>(method: usize, error: Error) -> TaskFuture<T> {
+        let name = W::METHODS.get(method).map_or("", |method| method.name);
+        TaskFuture::settled(Err(error.at(W::NAME, name)))
+    }
+
+    /// As `submit`; where the pool takes no more calls the arguments come back, so that another pool can have them.
+    pub(crate) fn offer<A: Args, T: Send + 'static>(
+        &self,
+        method: usize,
+        args: A,
+        build: fn(A::Values) -> W::Message,
+        decode: Option<DecodeFn<T>>,
+    ) -> Result<TaskFuture<T>, A> {
         let core = self.pool.core();
-        let refuse = |error: Error| {
-            let name = W::METHODS.get(method).map_or("", |method| method.name);
-            TaskFuture::settled(Err(error.at(W::NAME, name)))
-        };
+        let refuse = |error: Error| Ok(Self::refuse(method, error));
         if self.pinned != NONE {
             if core.settings.on_demand {
                 return refuse(Error::invalid(
@@ -186,41 +213,50 @@ impl<W: Worker> Client<W> {
             }
         }
         if !core.accept() {
-            return refuse(Error::stopped());
+            return Err(args);
         }
         let ledger: Arc<dyn Ledger> = core.clone();
-        let header = Header::new(method, W::NAME, W::METHODS, ledger, self.pinned);
+        let header = Header::new(method, W::NAME, W::METHODS, ledger, self.pinned, core.care(method));
         let remote = self.remote.and_then(|wire| decode.map(|decode| (wire.codec, decode)));
         match args.ready() {
             Ok(values) => {
                 let cell = CallCell::new(header, Payload::Expected(None), remote);
                 self.launch(core, &cell, build(values));
-                TaskFuture(cell)
+                Ok(TaskFuture(cell))
             }
             Err(args) => {
                 let cell = CallCell::new(header, Payload::Expected(None), remote);
-                core.park(cell.clone());
+                core.park(cell.clone(), None);
                 let upstream = gather_args(args, {
                     let (cell, core) = (cell.clone(), core.clone());
                     let wire = self.remote;
                     move |values| {
-                        core.unpark(cell.header().id);
                         match values {
-                            Ok(values) => launch::<W, T>(&core, wire, &cell, build(values)),
+                            Ok(values) => {
+                                if core.unpark(cell.header().id) {
+                                    launch::<W, T>(&core, wire, &cell, build(values));
+                                }
+                            }
+                            // Settling takes it out of where it waits.
                             Err(error) => {
-                                crate::call::AnyCall::fail(&*cell, error, true);
+                                cell.fail(error, None);
                             }
                         }
                     }
                 });
                 cell.expect(upstream);
-                TaskFuture(cell)
+                Ok(TaskFuture(cell))
             }
         }
     }
 
     fn launch<T: Send + 'static>(&self, core: &Arc<Core>, cell: &Arc<CallCell<W::Message, T>>, message: W::Message) {
         launch::<W, T>(core, self.remote, cell, message);
+    }
+
+    /// Whether its workers share no memory with this process.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.remote.is_some()
     }
 
     /// The pool.
@@ -231,7 +267,8 @@ impl<W: Worker> Client<W> {
     /// A client of one worker.
     #[must_use]
     pub fn worker(&self, index: usize) -> Self {
-        Client { pinned: index, ..self.clone() }
+        // The largest number stands for no worker in particular; no pool has that many.
+        Client { pinned: index.min(NONE - 1), ..self.clone() }
     }
 }
 
@@ -243,11 +280,15 @@ fn launch<W: Worker, T: Send + 'static>(
     message: W::Message,
 ) {
     let payload = match wire {
+        None if cell.header().care.as_ref().is_some_and(|care| care.may_repeat(0)) => {
+            let wire = W::wire().map(|wire| (wire.codec, wire.encode, wire.decode));
+            Payload::Kept(message, Replay { copy: W::copy_message, wire })
+        }
         None => Payload::Typed(message),
         Some(wire) => match encode(wire.codec, wire.encode, message) {
             Ok(bytes) => Payload::Encoded(bytes),
             Err(why) => {
-                crate::call::AnyCall::fail(&**cell, Error::codec(format!("an argument {why}")), true);
+                cell.fail(Error::codec(format!("an argument {why}")), None);
                 return;
             }
         },
@@ -259,9 +300,6 @@ fn launch<W: Worker, T: Send + 'static>(
 /// Runs the user's `Serialize`, and lets go of the message.
 fn encode<M>(codec: Codec, encode: fn(Codec, &M) -> Result<Vec<u8>, String>, message: M) -> Result<Vec<u8>, String> {
     let done = codec::checked(|| encode(codec, &message));
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(message)));
-    if dropped.is_err() {
-        return Err("panicked as it was dropped".to_owned());
-    }
+    panics::dismiss(message);
     done
 }

@@ -4,7 +4,6 @@
 
 use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,9 +25,13 @@ const HINT: &str =
 
 /// Runs a user's `Serialize`, which may panic as well as fail.
 pub(crate) fn checked(encode: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<Vec<u8>, String> {
-    catch_unwind(AssertUnwindSafe(encode)).unwrap_or_else(|payload| {
-        Err(format!("cannot be encoded: its `Serialize` panicked: {}", panics::message(&*payload)))
-    })
+    panics::caught_text(encode).unwrap_or_else(|why| Err(format!("cannot be encoded: its `Serialize` panicked: {why}")))
+}
+
+/// Runs a user's `Deserialize`, likewise.
+pub(crate) fn checked_decode<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    panics::caught_text(decode)
+        .unwrap_or_else(|why| Err(format!("cannot be decoded: its `Deserialize` panicked: {why}")))
 }
 
 /// `value` as bytes.

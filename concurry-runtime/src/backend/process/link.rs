@@ -1,67 +1,70 @@
 //! The way to one worker process: what was sent and not answered, and what the socket did not take yet.
 //!
-//! Calls are numbered by the link, not by their own ids: an id comes again with every attempt, a number never, so the
-//! worker's mark says exactly which sending had begun. Numbers are given in order, which is why the calls that are out
+//! Jobs are numbered by the link, not by their own ids: an id comes again with every attempt, a number never, so the
+//! worker's mark says exactly which sending had begun. Numbers are given in order, which is why the jobs that are out
 //! there stand in a plain queue, and why a number that was never given is known at once.
 
 use std::collections::VecDeque;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::unistd::Pid;
 
 use super::launch::DecodeError;
 use super::status;
+use super::sys::Mark;
 use crate::backend::Link;
-use crate::call::{Call, Header};
+use crate::call::{Header, Interrupt, Job, later};
 use crate::error::{Error, Result};
+use crate::timer::{self, Alarm};
 use crate::wire::frame::{Head, Kind};
 use crate::wire::link::Outbox;
 
-/// The calls that were sent and not answered.
+/// The jobs that were sent and not answered.
 #[derive(Default)]
 pub(super) struct Sent {
     /// The number of the first of them.
     first: u64,
-    calls: VecDeque<Option<Call>>,
+    jobs: VecDeque<Option<Job>>,
 }
 
 impl Sent {
-    fn push(&mut self, call: Call) -> u64 {
+    fn push(&mut self, job: Job) -> u64 {
         if self.first == 0 {
             // 0 is the mark of a worker that has begun nothing.
             self.first = 1;
         }
-        self.calls.push_back(Some(call));
-        self.first + self.calls.len() as u64 - 1
+        self.jobs.push_back(Some(job));
+        self.first + self.jobs.len() as u64 - 1
     }
 
-    /// Takes the call of this number; `None` where it has been answered or taken, an error where it never was.
-    pub(super) fn take(&mut self, number: u64) -> std::result::Result<Option<Call>, String> {
+    /// Takes the job of this number; `None` where it has been answered or taken, an error where it never was.
+    pub(super) fn take(&mut self, number: u64) -> std::result::Result<Option<Job>, String> {
         let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
         let taken = match at {
             // Long since answered.
             None if number > 0 => return Ok(None),
-            Some(at) if at < self.calls.len() => self.calls[at].take(),
+            Some(at) if at < self.jobs.len() => self.jobs[at].take(),
             _ => return Err(format!("it answered call {number}, which it was never sent")),
         };
-        while let Some(None) = self.calls.front() {
-            self.calls.pop_front();
+        while let Some(None) = self.jobs.front() {
+            self.jobs.pop_front();
             self.first += 1;
         }
         Ok(taken)
     }
 
-    fn number_of(&self, id: u64) -> Option<u64> {
-        let at = self.calls.iter().position(|call| call.as_ref().is_some_and(|call| call.header().id == id))?;
-        Some(self.first + at as u64)
+    fn has(&self, number: u64) -> bool {
+        let at = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok());
+        at.and_then(|at| self.jobs.get(at)).is_some_and(Option::is_some)
     }
 
-    fn id_of(&self, number: u64) -> Option<u64> {
-        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        self.calls.get(at)?.as_ref().map(|call| call.header().id)
+    fn number_of(&self, id: u64, attempt: u32) -> Option<u64> {
+        let is = |job: &Job| job.header().id == id && job.attempt() == attempt;
+        let at = self.jobs.iter().position(|job| job.as_ref().is_some_and(is))?;
+        Some(self.first + at as u64)
     }
 }
 
@@ -77,9 +80,18 @@ pub(super) struct State {
     /// The worker was told to end.
     finishing: bool,
     killed: bool,
+    /// The number of the job for whose sake the worker was told to leave.
+    replaced_for: Option<u64>,
+    /// Ends a worker that does not leave.
+    patience: Option<Alarm>,
+    mark: Option<Arc<Mark>>,
 }
 
+/// How long a worker may take to leave when it is told to; one that is stopped or starved never would.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 pub(super) struct ProcessLink {
+    me: Weak<ProcessLink>,
     state: Mutex<State>,
     /// Wakes the reader, to write what the socket did not take.
     pub(super) bell: EventFd,
@@ -87,13 +99,13 @@ pub(super) struct ProcessLink {
 }
 
 impl ProcessLink {
-    pub(super) fn new(decode_error: DecodeError) -> Result<Self> {
+    pub(super) fn new(decode_error: DecodeError) -> Result<Arc<Self>> {
         let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(|error| {
             Error::init_failed(format!(
                 "no event descriptor could be made (`ulimit -n` bounds how many there can be): {error}"
             ))
         })?;
-        Ok(ProcessLink { state: Mutex::default(), bell, decode_error })
+        Ok(Arc::new_cyclic(|me| ProcessLink { me: me.clone(), state: Mutex::default(), bell, decode_error }))
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -101,8 +113,9 @@ impl ProcessLink {
     }
 
     /// The process is there. `false` where it has been killed before it was.
-    pub(super) fn born(&self, pid: Pid) -> bool {
+    pub(super) fn born(&self, pid: Pid, mark: Arc<Mark>) -> bool {
         let mut state = self.state();
+        state.mark = Some(mark);
         state.pid = Some(pid);
         !state.killed
     }
@@ -139,7 +152,7 @@ impl ProcessLink {
     /// Whether the worker was told to end and has answered everything.
     pub(super) fn is_over(&self) -> bool {
         let state = self.state();
-        state.finishing && state.sent.calls.is_empty()
+        state.finishing && state.sent.jobs.is_empty()
     }
 
     /// Sees the process to its end and reaps it.
@@ -152,24 +165,52 @@ impl ProcessLink {
         // From here on its number may be another process's.
         state.pid = None;
         state.socket = None;
-        status::reap(pid)
+        let patience = state.patience.take();
+        let exit = status::reap(pid);
+        drop(state);
+        drop(patience);
+        exit
     }
 
-    /// The id of the call that has this number.
-    pub(super) fn id_of(&self, number: u64) -> Option<u64> {
-        self.state().sent.id_of(number)
+    /// Sees the process to its end where its reader did not get that far.
+    pub(super) fn abandon(&self) {
+        let pid = self.state().pid;
+        if let Some(pid) = pid {
+            self.bury(pid);
+        }
+    }
+
+    /// Ends the process, if the job of this number is what it is busy with.
+    fn lose_patience(&self, number: u64) {
+        let state = self.state();
+        let busy = state.mark.as_ref().is_some_and(|mark| mark.begun() == number);
+        let waiting = state.replaced_for == Some(number) && state.sent.has(number);
+        if let (true, true, Some(pid)) = (busy, waiting, state.pid) {
+            status::end_now(pid);
+        }
+    }
+
+    /// Takes the job that the worker had begun and not answered.
+    pub(super) fn take_running(&self, number: u64) -> Option<Job> {
+        if number == 0 { None } else { self.state().sent.take(number).ok().flatten() }
+    }
+
+    /// Whether the worker has ended because it was told to leave the job of this number.
+    pub(super) fn was_replaced_for(&self, number: u64) -> bool {
+        number > 0 && self.state().replaced_for == Some(number)
     }
 }
 
 impl Link for ProcessLink {
-    fn send(&self, call: Call) {
+    fn send(&self, job: Job) {
+        let call = job.call().clone();
         let header = call.header();
-        let (method, attempt, left_ms) = (header.method, header.attempt(), left(header));
+        let (method, attempt, left_ms) = (header.method, job.attempt(), left(header));
         let mut length = 0;
         call.with_encoded(&mut |bytes| length = bytes.len());
         let mut state = self.state();
         let was_empty = state.outbox.is_empty();
-        let id = state.sent.push(call.clone());
+        let id = state.sent.push(job);
         let head = Head {
             length,
             kind: Kind::Call,
@@ -185,12 +226,28 @@ impl Link for ProcessLink {
         }
     }
 
-    fn cancelled(&self, call: &Header) {
+    fn interrupt(&self, id: u64, attempt: u32, how: Interrupt) {
         let mut state = self.state();
-        if let Some(number) = state.sent.number_of(call.id) {
-            state.outbox.frame(Head::about(Kind::Cancel, number, 0), &[]);
-            self.write(state);
+        let Some(number) = state.sent.number_of(id, attempt) else { return };
+        let kind = match how {
+            Interrupt::Tell => Kind::Cancel,
+            Interrupt::Replace => {
+                state.replaced_for = Some(number);
+                Kind::Leave
+            }
+        };
+        state.outbox.frame(Head::about(kind, number, 0), &[]);
+        if how == Interrupt::Replace {
+            let me = self.me.clone();
+            // Without a timer a worker that does not answer stays; one that does leaves all the same.
+            state.patience = timer::at(later(PATIENCE), move || {
+                if let Some(link) = me.upgrade() {
+                    link.lose_patience(number);
+                }
+            })
+            .ok();
         }
+        self.write(state);
     }
 
     fn finish(&self) {
@@ -211,15 +268,17 @@ impl Link for ProcessLink {
         false
     }
 
-    fn drain(&self) -> Vec<Call> {
+    fn drain(&self) -> Vec<Job> {
         let mut state = self.state();
-        state.outbox = Outbox::default();
+        let outbox = std::mem::take(&mut state.outbox);
         state.closed = true;
-        let calls = state.sent.calls.iter_mut().filter_map(Option::take).collect();
-        let count = state.sent.calls.len() as u64;
-        state.sent.calls.clear();
+        let jobs = state.sent.jobs.iter_mut().filter_map(Option::take).collect();
+        let count = state.sent.jobs.len() as u64;
+        state.sent.jobs.clear();
         state.sent.first += count;
-        calls
+        drop(state);
+        drop(outbox);
+        jobs
     }
 
     fn pid(&self) -> Option<u32> {

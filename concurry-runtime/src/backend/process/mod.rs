@@ -27,10 +27,13 @@ mod sys;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+pub(crate) use self::sys::{Arrived, Body, Named, Nameless};
+
 use self::launch::Launch;
 use self::link::ProcessLink;
-use super::{Backend, Host, Place, Recipe, Started};
+use super::{Backend, End, Host, Place, Recipe, Started};
 use crate::error::{Error, Result};
+use crate::panics;
 use crate::worker::{Wire, Worker};
 
 /// Starts processes that run workers of one kind.
@@ -47,7 +50,7 @@ impl Processes {
 
 impl Backend for Processes {
     fn start(&self, place: Place, host: Arc<dyn Host>, previous: Option<JoinHandle<()>>) -> Result<Started> {
-        let link = Arc::new(ProcessLink::new(self.launch.decode_error)?);
+        let link = ProcessLink::new(self.launch.decode_error)?;
         let (launch, own) = (self.launch.clone(), link.clone());
         let thread = thread::Builder::new()
             .name(format!("{}-{}", launch.pool_name, place.index).replace('\0', "?"))
@@ -56,8 +59,14 @@ impl Backend for Processes {
                     // It has reported its end; this waits for its last instructions.
                     let _ = previous.join();
                 }
-                let end = reader::live(&launch, &own, place, &*host);
-                host.ended(place, end);
+                let end = panics::caught_text(|| reader::live(&launch, &own, place, &*host));
+                host.ended(
+                    place,
+                    end.unwrap_or_else(|why| {
+                        own.abandon();
+                        End::broken(why)
+                    }),
+                );
             })
             .map_err(|error| {
                 Error::init_failed(format!("no thread could be made to look after worker {}: {error}", place.index))

@@ -2,7 +2,6 @@
 
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -14,8 +13,8 @@ use super::link::ProcessLink;
 use super::status;
 use super::sys::Mark;
 use crate::backend::{End, Host, Place};
-use crate::call::Call;
 use crate::error::{Error, Told};
+use crate::panics;
 use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{Head, Kind};
 use crate::wire::link::{Arrival, Inbox};
@@ -30,10 +29,11 @@ pub(super) fn live(launch: &Launch, link: &ProcessLink, place: Place, host: &dyn
         Ok(spawned) => spawned,
         Err(error) => return End::Failed(error),
     };
-    let mut worker = Worker { link, host, place, pid, mark, socket: Arc::new(socket), up: false, failed: None };
-    if !link.born(pid) {
+    let mark = Arc::new(mark);
+    if !link.born(pid, mark.clone()) {
         status::end_now(pid);
     }
+    let mut worker = Worker { link, host, place, pid, mark, socket: Arc::new(socket), up: false, failed: None };
     let described = launch.describe(&worker.socket, &file, place.index);
     // The worker has its own; kept here it would be one descriptor a worker for nothing.
     drop(file);
@@ -57,7 +57,7 @@ struct Worker<'a> {
     host: &'a dyn Host,
     place: Place,
     pid: Pid,
-    mark: Mark,
+    mark: Arc<Mark>,
     socket: Arc<UnixStream>,
     up: bool,
     failed: Option<Failure>,
@@ -122,38 +122,32 @@ impl Worker<'_> {
                 self.failed = Some(Failure::Refused(error));
             }
             Kind::Value => {
-                let call = self.link.state().sent.take(head.id)?;
-                self.answer(call, |call| call.complete_encoded(bytes));
+                let job = self.link.state().sent.take(head.id)?;
+                if let Some(job) = job {
+                    job.complete_encoded(bytes);
+                }
             }
             Kind::Error => {
                 let told = decode_told(&bytes)?;
-                let call = self.link.state().sent.take(head.id)?;
-                let decode_error = self.link.decode_error;
-                self.answer(call, |call| {
-                    let method = call.header().method;
+                let job = self.link.state().sent.take(head.id)?;
+                if let Some(job) = job {
+                    let (decode_error, method) = (self.link.decode_error, job.header().method);
                     // The user's `Deserialize`, which may do anything; without it the error is a `RemoteError`.
-                    let rebuild =
-                        |bytes: &[u8]| catch_unwind(AssertUnwindSafe(|| decode_error(method, bytes))).ok().flatten();
-                    call.fail(told.into_error(rebuild), true);
-                });
+                    let rebuild = |bytes: &[u8]| panics::caught_text(|| decode_error(method, bytes)).ok().flatten();
+                    job.fail(told.into_error(rebuild));
+                }
             }
             other => return Err(format!("it sent a frame of kind {other:?}, which only its driver sends")),
         }
         Ok(())
     }
 
-    /// Brings a call to its answer. `None` where it had one, or where the pool has given it up.
-    fn answer(&self, call: Option<Call>, settle: impl FnOnce(&Call)) {
-        if let Some(call) = call {
-            settle(&call);
-            self.host.finished(call.header());
-        }
-    }
-
     /// Sees the process to its end, and says how it came to it.
     fn end(self) -> End {
         let exit = self.link.bury(self.pid);
         let status = status::describe(exit, self.mark.overflowed());
+        let begun = self.mark.begun();
+        let running = || self.link.take_running(begun);
         match self.failed {
             Some(Failure::Refused(error)) if !self.up => End::Failed(error),
             Some(Failure::Refused(error)) => End::Died { status: error.to_string(), running: None },
@@ -161,13 +155,14 @@ impl Worker<'_> {
                 "what its process sent is no message of a worker ({why}); does something write to the socket that was its standard input?"
             ))),
             Some(Failure::Nonsense(why)) => {
-                End::Died { status: format!("{why}; its link was closed"), running: self.link.id_of(self.mark.begun()) }
+                End::Died { status: format!("{why}; its link was closed"), running: running() }
             }
             None if !self.up => {
                 End::Failed(Error::init_failed(format!("its process ended before it was ready: {status}")))
             }
             None if self.link.is_over() => End::Finished,
-            None => End::Died { status, running: self.link.id_of(self.mark.begun()) },
+            None if self.link.was_replaced_for(begun) => End::Replaced { running: running() },
+            None => End::Died { status, running: running() },
         }
     }
 }
