@@ -42,8 +42,8 @@ fn bad(entry: &Entry, value: &Expr, allowed: impl Into<String>) -> syn::Error {
 }
 
 /// The source of a value, without the blanks that tokens are printed with.
-fn compact(value: &Expr) -> String {
-    value.to_token_stream().to_string().replace("- ", "-")
+pub(crate) fn compact(value: &Expr) -> String {
+    value.to_token_stream().to_string().replace("- ", "-").replace(" :: ", "::")
 }
 
 fn missing(entry: &Entry, example: &'static str) -> syn::Error {
@@ -71,16 +71,23 @@ pub(crate) fn word(entry: &Entry, table: &[Words]) -> Result<&'static str> {
         let all: Vec<String> = table.iter().map(|(_, words)| format!("\"{}\"", words.join("\"/\""))).collect();
         format!("one of {}", all.join(", "))
     };
-    let Some(Lit::Str(text)) = literal(value) else {
-        return Err(bad(entry, value, listed()));
-    };
-    let wanted = words::normal(&text.value());
-    let found = table.iter().find(|(_, words)| words.contains(&wanted.as_str()));
-    found.map(|(variant, _)| *variant).ok_or_else(|| {
+    let refused = |wanted: &str| {
         let every = table.iter().flat_map(|(_, words)| words.iter().copied());
-        let near = words::nearest(&wanted, every).map(|near| format!(" (did you mean \"{near}\"?)"));
+        let near = words::nearest(wanted, every).map(|near| format!(" (did you mean \"{near}\"?)"));
         bad(entry, value, listed() + &near.unwrap_or_default())
-    })
+    };
+    match literal(value) {
+        Some(Lit::Str(text)) => {
+            let wanted = words::normal(&text.value());
+            let found = table.iter().find(|(_, words)| words.contains(&wanted.as_str()));
+            found.map(|(variant, _)| *variant).ok_or_else(|| refused(&wanted))
+        }
+        // `Mode::Process`, as the builder has it.
+        _ => match value {
+            Expr::Path(path) => Err(refused(&path.path.segments.last().map_or_else(String::new, |last| last.ident.to_string()))),
+            _ => Err(bad(entry, value, listed())),
+        },
+    }
 }
 
 fn whole(entry: &Entry, allowed: &str) -> Result<u64> {
@@ -94,16 +101,19 @@ fn whole(entry: &Entry, allowed: &str) -> Result<u64> {
     }
 }
 
+/// More workers than this the runtime refuses; a builder's value is refused there.
+const MOST_WORKERS: u64 = 65_536;
+
 /// A number from 1.
 pub(crate) fn count(entry: &Entry) -> Result<usize> {
     let allowed = match entry.name().as_str() {
         "max_queued_tasks" => "a whole number from 1; leave it out for the mode's default",
-        _ => "a whole number from 1",
+        _ => "a whole number from 1 to 65536",
     };
+    let most = if entry.name() == "max_queued_tasks" { u64::from(u32::MAX) } else { MOST_WORKERS };
     let number = whole(entry, allowed)?;
     match usize::try_from(number) {
-        // More than the runtime takes is found there; more than an index holds is found here.
-        Ok(count) if count > 0 && u32::try_from(number).is_ok() => Ok(count),
+        Ok(count) if (1..=most).contains(&number) => Ok(count),
         _ => Err(entry.value.as_ref().map_or_else(|| missing(entry, "4"), |value| bad(entry, value, allowed))),
     }
 }

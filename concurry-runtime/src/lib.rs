@@ -4,6 +4,7 @@ mod backend;
 mod balance;
 mod call;
 mod context;
+mod demands;
 mod error;
 mod executor;
 mod future;
