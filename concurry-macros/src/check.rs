@@ -279,9 +279,10 @@ fn borrow_in(ty: &Type) -> Option<proc_macro2::Span> {
         fn visit_type_bare_fn(&mut self, _: &'a syn::TypeBareFn) {}
         fn visit_parenthesized_generic_arguments(&mut self, _: &'a syn::ParenthesizedGenericArguments) {}
         fn visit_type_trait_object(&mut self, object: &'a syn::TypeTraitObject) {
-            let higher_ranked = object.bounds.iter().any(
-                |bound| matches!(bound, syn::TypeParamBound::Trait(bound) if bound.lifetimes.is_some()),
-            );
+            let higher_ranked = object
+                .bounds
+                .iter()
+                .any(|bound| matches!(bound, syn::TypeParamBound::Trait(bound) if bound.lifetimes.is_some()));
             if !higher_ranked {
                 visit::visit_type_trait_object(self, object);
             }

@@ -113,7 +113,9 @@ pub(crate) fn entries(tokens: proc_macro2::TokenStream, place: Place, diagnostic
         let known = KNOWN.iter().find(|(known, _)| *known == name);
         match known {
             None => diagnostics.at(&entry.key, unknown(&name, place)),
-            Some((known, places)) if !places.contains(&place) => diagnostics.at(&entry.key, misplaced(known, places, place)),
+            Some((known, places)) if !places.contains(&place) => {
+                diagnostics.at(&entry.key, misplaced(known, places, place))
+            }
             Some(_) if entries.iter().any(|other| other.name() == name) => {
                 diagnostics.at(&entry.key, Problem::Doubled { name });
             }

@@ -316,7 +316,11 @@ impl Reading<'_> {
 fn receiver(receiver: &syn::Receiver) -> Receiver {
     match bare(&receiver.ty) {
         Type::Reference(reference) if matches!(bare(&reference.elem), Type::Path(path) if path.path.is_ident("Self")) => {
-            if reference.mutability.is_some() { Receiver::Exclusive } else { Receiver::Shared }
+            if reference.mutability.is_some() {
+                Receiver::Exclusive
+            } else {
+                Receiver::Shared
+            }
         }
         _ => Receiver::Owned,
     }

@@ -36,8 +36,7 @@ pub(crate) const BALANCING: &[Words] = &[
 pub(crate) const CODECS: &[Words] = &[("Bincode", &["bincode"]), ("MsgPack", &["msgpack"])];
 
 fn bad(entry: &Entry, value: &Expr, allowed: impl Into<String>) -> syn::Error {
-    let problem =
-        Problem::BadValue { name: entry.name(), value: compact(value), allowed: allowed.into() };
+    let problem = Problem::BadValue { name: entry.name(), value: compact(value), allowed: allowed.into() };
     syn::Error::new_spanned(value, problem)
 }
 

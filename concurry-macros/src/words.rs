@@ -119,9 +119,16 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, millis) in
-            [("250ms", 250), ("5s", 5_000), ("1.5s", 1_500), ("2m", 120_000), ("1h", 3_600_000), ("1d", 86_400_000), ("0s", 0), ("1 s", 1_000)]
-        {
+        for (text, millis) in [
+            ("250ms", 250),
+            ("5s", 5_000),
+            ("1.5s", 1_500),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("1d", 86_400_000),
+            ("0s", 0),
+            ("1 s", 1_000),
+        ] {
             assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
         }
         for text in ["", "5", "s", "5 parsecs", "-5s", ".5s", "5.s", "1.2.3s", "99999999999d", "1e3s"] {

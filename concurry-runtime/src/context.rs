@@ -12,7 +12,7 @@ use crate::call::Call;
 #[derive(Clone)]
 pub(crate) enum Cancel {
     Never,
-    Call(Call),
+    Call(Call, u32),
     Flag(Arc<AtomicBool>),
 }
 
@@ -56,7 +56,7 @@ impl CallContext {
     pub fn is_cancelled(&self) -> bool {
         let told = match &self.cancel {
             Cancel::Never => false,
-            Cancel::Call(call) => call.header().is_over(),
+            Cancel::Call(call, attempt) => call.header().is_over(*attempt),
             Cancel::Flag(flag) => flag.load(Ordering::Acquire),
         };
         told || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)

@@ -13,6 +13,8 @@ mod mode;
 mod options;
 mod panics;
 mod pool;
+mod spin;
+mod timer;
 mod wire;
 mod words;
 mod worker;
@@ -22,8 +24,8 @@ pub use context::{CallContext, current};
 pub use error::{Error, Failure, Name, RemoteError, Result, TimeoutScope};
 pub use future::{CallId, IntoArg, TaskFuture};
 pub use gather::{
-    AsCompleted, Gather, GatherFuture, IntoGather, Map, MapUnordered, ProgressBar, ProgressIter, ReturnWhen, Waited, gather, map,
-    map_unordered, wait,
+    AsCompleted, Gather, GatherFuture, IntoGather, Map, MapUnordered, ProgressBar, ProgressIter, ReturnWhen, Waited,
+    gather, map, map_unordered, wait,
 };
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};

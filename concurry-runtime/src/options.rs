@@ -21,7 +21,13 @@ pub struct Options {
 impl Options {
     /// The options of `W`, with nothing said yet.
     pub fn new<W: Worker>() -> Self {
-        Options { worker: W::NAME, said: Attributes::NONE, attributes: W::attributes(), name: None, on_worker_start: None }
+        Options {
+            worker: W::NAME,
+            said: Attributes::NONE,
+            attributes: W::attributes(),
+            name: None,
+            on_worker_start: None,
+        }
     }
 
     /// What the setters of builders write to.
@@ -113,7 +119,11 @@ impl Settings {
             return bad("max_workers", &self.max_workers, &format!("at most {MOST_WORKERS} are allowed"));
         }
         if self.max_queued_tasks == Some(0) {
-            return bad("max_queued_tasks", &0, "at least 1 task must be allowed at a worker; leave it out for the default");
+            return bad(
+                "max_queued_tasks",
+                &0,
+                "at least 1 task must be allowed at a worker; leave it out for the default",
+            );
         }
         if self.mode == Mode::Sync && self.max_workers > 1 && !self.on_demand {
             return bad(

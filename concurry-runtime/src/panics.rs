@@ -5,6 +5,8 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use crate::error::Error;
@@ -33,8 +35,43 @@ pub(crate) fn install() {
     });
 }
 
+/// Runs code of the user's; a panic in it is an error that says where and what.
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        let error = error(&*payload);
+        dismiss(payload);
+        error
+    })
+}
+
+/// As [`caught`], for where the place does not matter: what the panic said.
+pub(crate) fn caught_text<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        let text = message(&*payload);
+        dismiss(payload);
+        text
+    })
+}
+
+/// Lets go of something of the user's, whose destructor may panic; the panic hook has told the user then.
+pub(crate) fn dismiss<T>(value: T) {
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
+    // What it panicked with may panic as it is dropped in its turn. That goes on for ever if it wants to, so here it
+    // ends: what is not dropped is leaked.
+    if let Err(payload) = dropped
+        && let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
+    {
+        std::mem::forget(payload);
+    }
+}
+
+/// What something of the user's says of itself, even if saying it panics.
+pub(crate) fn text_of(what: &dyn Display) -> String {
+    caught_text(|| what.to_string()).unwrap_or_else(|why| format!("(its `Display` panicked: {why})"))
+}
+
 /// The error for a panic that was just caught on this thread.
-pub(crate) fn error(payload: &(dyn Any + Send)) -> Error {
+fn error(payload: &(dyn Any + Send)) -> Error {
     let place = PLACE.try_with(|slot| slot.borrow_mut().take()).ok().flatten();
     Error::panicked(message(payload), place.unwrap_or_default())
 }

@@ -12,30 +12,16 @@ pub(crate) trait Words: Copy + PartialEq + 'static {
 
 /// How `value` is written.
 pub(crate) fn word<T: Words>(value: T) -> &'static str {
-    T::TABLE
-        .iter()
-        .find(|(known, _)| *known == value)
-        .map_or("unknown", |(_, words)| words[0])
+    T::TABLE.iter().find(|(known, _)| *known == value).map_or("unknown", |(_, words)| words[0])
 }
 
 /// The value that `text` stands for; case and the difference between `-` and `_` do not matter.
 pub(crate) fn parse<T: Words>(text: &str) -> Result<T, Error> {
     let wanted = text.trim().to_ascii_lowercase().replace('-', "_");
-    T::TABLE
-        .iter()
-        .find(|(_, words)| words.contains(&wanted.as_str()))
-        .map(|(value, _)| *value)
-        .ok_or_else(|| {
-            let allowed: Vec<String> = T::TABLE
-                .iter()
-                .map(|(_, words)| format!("`{}`", words.join("`, `")))
-                .collect();
-            Error::config(format!(
-                "unknown {} `{text}`; allowed are {}",
-                T::WHAT,
-                allowed.join("; ")
-            ))
-        })
+    T::TABLE.iter().find(|(_, words)| words.contains(&wanted.as_str())).map(|(value, _)| *value).ok_or_else(|| {
+        let allowed: Vec<String> = T::TABLE.iter().map(|(_, words)| format!("`{}`", words.join("`, `"))).collect();
+        Error::config(format!("unknown {} `{text}`; allowed are {}", T::WHAT, allowed.join("; ")))
+    })
 }
 
 #[cfg(test)]

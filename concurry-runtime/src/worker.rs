@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::balance::LoadBalancing;
-use crate::call::Call;
+use crate::call::Job;
 use crate::context::CallContext;
 use crate::error::{BoxError, Captured, Error};
 use crate::mode::Mode;
@@ -97,6 +97,10 @@ pub trait Worker: Sized + 'static {
     fn construct(init: Self::Init) -> Result<Self, Error>;
     /// Which method a message is for.
     fn method_of(message: &Self::Message) -> usize;
+    /// A copy of a message, for another attempt; `None` where one of its arguments has no `Clone`.
+    fn copy_message(_message: &Self::Message) -> Option<Self::Message> {
+        None
+    }
     /// Runs a method and replies.
     fn call(&mut self, message: Self::Message, context: &CallContext, reply: Reply<'_>) -> Replied;
     /// Makes a method's own error of its encoding, where that is possible.
@@ -144,7 +148,7 @@ pub(crate) struct RemoteReply {
 }
 
 enum Sink<'a> {
-    Local(&'a Call),
+    Local(&'a Job),
     Remote(&'a mut RemoteReply),
 }
 
@@ -155,8 +159,8 @@ pub struct Reply<'a>(Sink<'a>);
 pub struct Replied(());
 
 impl<'a> Reply<'a> {
-    pub(crate) fn local(call: &'a Call) -> Self {
-        Reply(Sink::Local(call))
+    pub(crate) fn local(job: &'a Job) -> Self {
+        Reply(Sink::Local(job))
     }
 
     pub(crate) fn remote(reply: &'a mut RemoteReply) -> Self {
@@ -166,12 +170,13 @@ impl<'a> Reply<'a> {
     /// The method's value.
     pub fn value<T: Serialize + Send + 'static>(self, value: T) -> Replied {
         match self.0 {
-            Sink::Local(call) => complete(call, value),
+            Sink::Local(job) => complete(job, value),
             Sink::Remote(reply) => {
-                let mut bytes = Vec::new();
-                let done = codec::encode_result(reply.codec, &value, &mut bytes);
-                reply.outcome =
-                    Some(done.map(|()| bytes).map_err(|why| Error::codec(format!("the result {why}"))));
+                let done = codec::checked(|| {
+                    let mut bytes = Vec::new();
+                    codec::encode_result(reply.codec, &value, &mut bytes).map(|()| bytes)
+                });
+                reply.outcome = Some(done.map_err(|why| Error::codec(format!("the result {why}"))));
             }
         }
         Replied(())
@@ -180,7 +185,7 @@ impl<'a> Reply<'a> {
     /// The value of a method of a `local` type.
     pub fn local_value<T: Send + 'static>(self, value: T) -> Replied {
         match self.0 {
-            Sink::Local(call) => complete(call, value),
+            Sink::Local(job) => complete(job, value),
             Sink::Remote(reply) => {
                 reply.outcome = Some(Err(Error::unsupported("a `local` worker has no results to send")));
             }
@@ -191,18 +196,16 @@ impl<'a> Reply<'a> {
     /// The method's own error.
     pub fn failure(self, failure: Captured) -> Replied {
         match self.0 {
-            Sink::Local(call) => {
-                call.fail(failure.into_error(None), true);
-            }
+            Sink::Local(job) => job.fail(failure.into_error(None)),
             Sink::Remote(reply) => reply.outcome = Some(Err(failure.into_error(Some(reply.codec)))),
         }
         Replied(())
     }
 }
 
-fn complete<T: 'static>(call: &Call, value: T) {
+fn complete<T: 'static>(job: &Job, value: T) {
     let mut value = Some(value);
-    call.complete(&mut value as &mut dyn Any);
+    job.complete(&mut value as &mut dyn Any);
 }
 
 /// The trait that projects a result type, whatever alias it is written as.
@@ -231,11 +234,9 @@ impl<T, E> ResultLike for Result<T, E> {
 /// The error of a constructor.
 pub fn init_failed(captured: Captured) -> Error {
     match captured.into_error(Some(Codec::Bincode)) {
-        Error::Failed { source, .. } => Error::InitFailed {
-            worker: "".into(),
-            message: "its constructor failed".to_owned(),
-            source: Some(source),
-        },
+        Error::Failed { source, .. } => {
+            Error::InitFailed { worker: "".into(), message: "its constructor failed".to_owned(), source: Some(source) }
+        }
         other => other,
     }
 }

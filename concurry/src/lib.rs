@@ -13,7 +13,7 @@ pub use concurry_runtime::__private;
 /// What most programs need; `use concurry::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        CallContext, LoadBalancing, Mode, ProgressBar, ReturnWhen, TaskFuture, Waited, WorkerClient, gather, task, wait,
-        worker,
+        CallContext, LoadBalancing, Mode, ProgressBar, ReturnWhen, TaskFuture, Waited, WorkerClient, gather, task,
+        wait, worker,
     };
 }

@@ -58,7 +58,10 @@ pub(crate) fn worker(
     });
     let phantom = item("Phantom");
     let (never, never_again) = if shape.is_generic() {
-        (quote!(#message::#phantom(_, never) => match never {},), quote!(#message::#phantom(_, ref never) => match *never {},))
+        (
+            quote!(#message::#phantom(_, never) => match never {},),
+            quote!(#message::#phantom(_, ref never) => match *never {},),
+        )
     } else {
         (quote!(), quote!())
     };

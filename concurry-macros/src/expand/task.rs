@@ -107,8 +107,7 @@ fn face(shape: &Shape<'_>, function: &ItemFn, method: &Method) -> TokenStream {
     let (runner, plain) = (runner(), plain_call(shape, method));
     let params = method.params.iter().enumerate().map(|(position, param)| declared(position, param));
     let names = (0..method.params.len()).map(numbered);
-    let (asynchronous, wait) =
-        if method.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
+    let (asynchronous, wait) = if method.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
     let output = &method.signature.output;
     let inputs = quote!(where I: #private::std::iter::IntoIterator<Item = #args>);
     quote! {
@@ -176,9 +175,7 @@ fn declared(position: usize, param: &Param) -> TokenStream {
 pub(crate) fn own(function: &ItemFn) -> ItemFn {
     let mut own = function.clone();
     own.vis = syn::Visibility::Inherited;
-    own.attrs.retain(|attribute| {
-        !["doc", "cfg", "deprecated"].iter().any(|name| attribute.path().is_ident(name))
-    });
+    own.attrs.retain(|attribute| !["doc", "cfg", "deprecated"].iter().any(|name| attribute.path().is_ident(name)));
     own
 }
 
@@ -200,8 +197,7 @@ fn plain_call(shape: &Shape<'_>, method: &Method) -> TokenStream {
             _ => quote!(#field),
         }
     });
-    let (asynchronous, wait) =
-        if method.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
+    let (asynchronous, wait) = if method.is_async() { (quote!(async), quote!(.await)) } else { (quote!(), quote!()) };
     let (runner, output) = (runner(), &method.signature.output);
     let span = output.span();
     let call = quote_spanned!(span=> Self::#runner(#(#args),*) #wait);

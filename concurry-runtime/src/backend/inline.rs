@@ -12,15 +12,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
 use super::{Recipe, dismiss, run_local};
-use crate::call::Call;
+use crate::call::Job;
 use crate::error::{Error, Result};
+use crate::panics;
 use crate::worker::Worker;
 
 /// Runs calls here and now.
 pub(crate) trait Inline: Send + Sync {
-    fn run(&self, call: &Call);
+    fn run(&self, job: &Job);
     /// Lets the worker go, once it is not running.
     fn close(&self);
+    /// Whether this thread is inside the worker.
+    fn is_inside(&self) -> bool;
 }
 
 thread_local! {
@@ -40,7 +43,7 @@ pub(crate) struct InlineWorker<W: Worker> {
 enum Found<W> {
     Worker(Box<W>),
     Busy,
-    Closed,
+    Missing,
 }
 
 impl<W: Worker> InlineWorker<W> {
@@ -48,7 +51,13 @@ impl<W: Worker> InlineWorker<W> {
         let worker = recipe.make()?;
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
         put(key, Some(Box::new(worker)));
-        Ok(InlineWorker { recipe, key, home: thread::current().id(), closed: AtomicBool::new(false), marker: PhantomData })
+        Ok(InlineWorker {
+            recipe,
+            key,
+            home: thread::current().id(),
+            closed: AtomicBool::new(false),
+            marker: PhantomData,
+        })
     }
 
     fn take(&self) -> Found<W> {
@@ -56,11 +65,20 @@ impl<W: Worker> InlineWorker<W> {
         match taken {
             Ok(Some(Some(worker))) => match worker.downcast::<W>() {
                 Ok(worker) => Found::Worker(worker),
-                Err(_) => Found::Closed,
+                Err(_) => Found::Missing,
             },
             Ok(Some(None)) => Found::Busy,
-            _ => Found::Closed,
+            _ => Found::Missing,
         }
+    }
+
+    /// Builds the worker that could not be built when the last one had panicked.
+    fn try_again(&self) -> Result<W> {
+        put(self.key, None);
+        self.recipe.rebuild().map_err(|error| {
+            remove(self.key);
+            Error::worker_died(format!("it could not be built anew after a panic: {}", panics::text_of(&error)))
+        })
     }
 }
 
@@ -76,54 +94,61 @@ fn remove(key: u64) {
 }
 
 impl<W: Worker> Inline for InlineWorker<W> {
-    fn run(&self, call: &Call) {
+    fn run(&self, job: &Job) {
         if thread::current().id() != self.home {
-            call.fail(
-                Error::unsupported(format!(
-                    "{}::{}: a pool of mode `sync` can be called only by the thread that made it; use mode `thread`",
-                    W::NAME,
-                    call.header().method_name()
-                )),
-                true,
-            );
+            job.give_up(Error::unsupported(format!(
+                "{}::{}: a pool of mode `sync` can be called only by the thread that made it; use mode `thread`",
+                W::NAME,
+                job.header().method_name()
+            )));
             return;
         }
         let worker = match self.take() {
             Found::Worker(worker) => worker,
             Found::Busy => {
-                call.fail(
-                    Error::unsupported(format!(
+                job.give_up(Error::unsupported(format!(
                         "{}::{}: a worker of mode `sync` was called from inside itself, which would wait for ever; use mode `thread` with another worker",
                         W::NAME,
-                        call.header().method_name()
-                    )),
-                    true,
-                );
+                        job.header().method_name()
+                    )));
                 return;
             }
-            Found::Closed => {
-                call.fail(Error::stopped(), true);
+            Found::Missing if self.closed.load(Ordering::Acquire) => {
+                job.give_up(Error::stopped());
                 return;
             }
+            Found::Missing => match self.try_again() {
+                Ok(worker) => Box::new(worker),
+                Err(error) => {
+                    job.give_up(error);
+                    return;
+                }
+            },
         };
-        let survivor = match run_local(*worker, call, &self.recipe.pool_name, 0) {
-            Some(worker) => Ok(worker),
-            None => self.recipe.rebuild(),
-        };
+        let survivor = run_local(*worker, job, &self.recipe.pool_name, 0).or_else(|| self.recipe.rebuild().ok());
         match survivor {
-            Ok(worker) if !self.closed.load(Ordering::Acquire) => put(self.key, Some(Box::new(worker))),
-            // Without a worker, later calls find the place empty and say so.
-            _ => remove(self.key),
+            Some(worker) if !self.closed.load(Ordering::Acquire) => put(self.key, Some(Box::new(worker))),
+            // Where it could not be built anew, the next call tries again.
+            survivor => {
+                remove(self.key);
+                dismiss(survivor);
+            }
         }
+    }
+
+    fn is_inside(&self) -> bool {
+        // Its place is empty for as long as it runs, and only this thread sees that place.
+        thread::current().id() == self.home
+            && WORKERS.try_with(|workers| matches!(workers.borrow().get(&self.key), Some(None))).unwrap_or(false)
     }
 
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        if thread::current().id() == self.home {
-            if let Found::Worker(worker) = self.take() {
-                remove(self.key);
-                dismiss(worker);
-            }
+        if thread::current().id() == self.home
+            && let Found::Worker(worker) = self.take()
+        {
+            remove(self.key);
+            dismiss(worker);
         }
     }
 }

@@ -9,22 +9,16 @@ pub(crate) mod inline;
 pub(crate) mod process;
 pub(crate) mod thread;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crate::call::{Call, Header};
+pub(crate) use crate::call::Place;
+use crate::call::{Call, Interrupt, Job};
 use crate::context::{self, CallContext, Cancel};
 use crate::error::{Error, Result};
 use crate::panics;
+pub(crate) use crate::panics::dismiss;
 use crate::worker::{Reply, Worker};
-
-/// A worker's index in its pool, and which incarnation of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) index: usize,
-    pub(crate) generation: u64,
-}
 
 /// How an incarnation ended.
 pub(crate) enum End {
@@ -32,22 +26,37 @@ pub(crate) enum End {
     Finished,
     /// It never came up.
     Failed(Error),
-    /// It died. `running` is the id of the call that it had begun.
-    Died { status: String, running: Option<u64> },
+    /// It died. `running` is the job that it had begun and not answered.
+    Died { status: String, running: Option<Job> },
+    /// It was ended on purpose, for the sake of the job that it was running.
+    Replaced { running: Option<Job> },
+}
+
+impl End {
+    /// Code of concurry's own panicked, which the panic hook has told. The worker is replaced; nobody waits for ever.
+    pub(crate) fn broken(why: String) -> Self {
+        End::Died { status: format!("its thread panicked: {why}"), running: None }
+    }
 }
 
 /// The way to one incarnation of a worker. Nothing here blocks.
 pub(crate) trait Link: Send + Sync {
-    /// Hands over a call; calls run in the order in which they were sent.
-    fn send(&self, call: Call);
-    /// The caller has cancelled a call that was sent.
-    fn cancelled(&self, _call: &Header) {}
+    /// Hands over a job; jobs run in the order in which they were sent.
+    fn send(&self, job: Job);
+    /// An attempt of a call that was sent is given up: it is not to be run where it has not begun, and is told where
+    /// it has. `how` says whether the worker may be ended for that.
+    fn interrupt(&self, id: u64, attempt: u32, how: Interrupt);
     /// Nothing more will be sent: end once what was sent is done.
     fn finish(&self);
     /// End now. Returns whether it lingers all the same: a thread that is inside a method ends when that returns.
     fn kill(&self) -> bool;
-    /// What was sent and has not come back, in order; asked once, when the worker has ended or is given up.
-    fn drain(&self) -> Vec<Call>;
+    /// What was sent and has not come back, in order; asked when the worker has ended or is given up. The caller lets go
+    /// of the jobs outside of its locks.
+    fn drain(&self) -> Vec<Job>;
+    /// The call that a thread is inside of, which nobody can end; asked once it is given up.
+    fn running(&self) -> Option<Call> {
+        None
+    }
     /// The worker's process, where it has one of its own.
     fn pid(&self) -> Option<u32> {
         None
@@ -58,8 +67,6 @@ pub(crate) trait Link: Send + Sync {
 pub(crate) trait Host: Send + Sync {
     fn up(&self, place: Place);
     fn ended(&self, place: Place, end: End);
-    /// The worker is done with a call, whatever became of the call before.
-    fn finished(&self, call: &Header);
 }
 
 /// A worker on its way up.
@@ -101,8 +108,8 @@ impl<W: Worker> Recipe<W> {
 }
 
 fn guard<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-        Err(match panics::error(&*payload) {
+    panics::caught(run).unwrap_or_else(|error| {
+        Err(match error {
             Error::Panicked { message, location, .. } => {
                 Error::init_failed(format!("{what} panicked at {location}: {message}"))
             }
@@ -111,41 +118,39 @@ fn guard<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Lets go of a worker whose destructor may panic; the panic hook has told the user then.
-pub(crate) fn dismiss<W>(worker: W) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(worker)));
-}
-
 /// Runs one call on a worker that shares memory with its caller. `None` where the method panicked: the worker is lost,
 /// the call resolved.
-pub(crate) fn run_local<W: Worker>(mut worker: W, call: &Call, pool_name: &Arc<str>, index: usize) -> Option<W> {
-    let header = call.header();
+pub(crate) fn run_local<W: Worker>(mut worker: W, job: &Job, pool_name: &Arc<str>, index: usize) -> Option<W> {
+    let header = job.header();
     let mut message: Option<W::Message> = None;
-    call.take_message(&mut message);
-    let Some(message) = message else {
-        call.fail(Error::codec("the message is of another type than the worker's"), true);
-        return Some(worker);
+    let taken = job.call().take_message(job.attempt(), &mut message);
+    let message = match (taken, message) {
+        (Ok(()), Some(message)) => message,
+        (Err(error), _) => {
+            job.give_up(error);
+            return Some(worker);
+        }
+        // It was settled between its beginning and here, and its message dropped.
+        (Ok(()), None) => return Some(worker),
     };
     let context = CallContext {
-        cancel: Cancel::Call(call.clone()),
-        attempt: header.attempt(),
+        cancel: Cancel::Call(job.call().clone(), job.attempt()),
+        attempt: job.attempt(),
         worker_index: index,
         pool_name: pool_name.clone(),
         method: header.method_name(),
-        deadline: None,
+        deadline: header.deadline(),
     };
     let entered = context::enter(&context);
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let _replied = worker.call(message, &context, Reply::local(call));
-    }));
+    let outcome = panics::caught(|| {
+        let _replied = worker.call(message, &context, Reply::local(job));
+    });
     drop(entered);
     match outcome {
         Ok(()) => Some(worker),
-        Err(payload) => {
-            let error = panics::error(&*payload);
+        Err(error) => {
             dismiss(worker);
-            dismiss(payload);
-            call.fail(error, true);
+            job.fail(error);
             None
         }
     }

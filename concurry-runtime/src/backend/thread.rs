@@ -1,90 +1,189 @@
 //! Workers that are threads of this process.
 //!
-//! A worker's thread owns the worker and takes calls from its line in order. It ends when it is told to finish and the
+//! A worker's thread owns the worker and takes jobs from its line in order. It ends when it is told to finish and the
 //! line is empty, when it is killed, or when its worker cannot be built again after a panic; only the last is a death.
+//!
+//! The line is in two parts, each behind its own lock: submitters append to `coming`, and the worker moves some of that
+//! at a time to `batch`, from which it takes one by one. So the two hardly ever meet at a lock, however short the calls
+//! are, and yet everything that has not begun can be looked through, swept and drained by anyone.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle, Thread};
 
 use super::{Backend, End, Host, Link, Place, Recipe, Started, dismiss, run_local};
-use crate::call::Call;
+use crate::call::{Call, Interrupt, Job};
 use crate::error::{Error, Result};
+use crate::panics;
+use crate::spin::Patience;
 use crate::worker::Worker;
 
+/// How many jobs are moved at a time.
+const BATCH: usize = 64;
+
+/// What submitters append to.
 #[derive(Default)]
-struct Line {
-    calls: VecDeque<Call>,
+struct Coming {
+    jobs: VecDeque<Job>,
+    /// How many of them may be over, as far as anybody said.
+    over: usize,
     finish: bool,
-    killed: bool,
-    /// Inside the constructor or a method.
-    busy: bool,
-    sleeping: bool,
 }
 
+/// What the worker takes from.
 #[derive(Default)]
+struct Batch {
+    jobs: VecDeque<Job>,
+    /// The call that is inside a method.
+    running: Option<Call>,
+    /// Inside the constructor or a method.
+    busy: bool,
+}
+
 struct ThreadLink {
-    line: Mutex<Line>,
-    changed: Condvar,
+    coming: Mutex<Coming>,
+    batch: Mutex<Batch>,
+    /// Whether anything in `coming` changed since the worker last looked.
+    news: AtomicBool,
+    sleeping: AtomicBool,
+    /// Set under the lock of `batch`, so that nothing is taken from there any more.
+    killed: AtomicBool,
+    /// The worker's thread, once it runs.
+    thread: OnceLock<Thread>,
+    patience: Patience,
 }
 
 impl ThreadLink {
-    fn lock(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Line)) {
-        let mut line = self.lock();
-        change(&mut line);
-        let sleeping = line.sleeping;
-        drop(line);
-        if sleeping {
-            self.changed.notify_one();
+    fn new() -> Self {
+        ThreadLink {
+            coming: Mutex::default(),
+            batch: Mutex::new(Batch { busy: true, ..Batch::default() }),
+            news: AtomicBool::new(false),
+            sleeping: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
+            thread: OnceLock::new(),
+            patience: Patience::new(),
         }
     }
 
-    /// The next call; `None` when there is nothing more to do here.
-    fn next(&self) -> Option<Call> {
-        let mut line = self.lock();
-        line.busy = false;
+    fn coming(&self) -> MutexGuard<'_, Coming> {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn batch(&self) -> MutexGuard<'_, Batch> {
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is coming, and wakes the worker if it sleeps.
+    fn change(&self, change: impl FnOnce(&mut Coming)) {
+        change(&mut self.coming());
+        self.news.store(true, Ordering::Release);
+        // Either the worker, which says that it sleeps before it looks a last time, sees the news, or this sees that
+        // it sleeps.
+        fence(Ordering::SeqCst);
+        if self.sleeping.load(Ordering::Relaxed)
+            && self.sleeping.swap(false, Ordering::AcqRel)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+
+    /// The next job; `None` when there is nothing more to do here.
+    fn next(&self) -> Option<Job> {
+        let mut batch = self.batch();
+        batch.busy = false;
+        if let Some(ran) = batch.running.take() {
+            // The last to hold it drops its value, which is the user's.
+            drop(batch);
+            drop(ran);
+            batch = self.batch();
+        }
         loop {
-            if line.killed {
+            if self.killed.load(Ordering::Relaxed) {
                 return None;
             }
-            if let Some(call) = line.calls.pop_front() {
-                line.busy = true;
-                return Some(call);
+            if let Some(job) = batch.jobs.pop_front() {
+                batch.busy = true;
+                batch.running = Some(job.call().clone());
+                return Some(job);
             }
-            if line.finish {
+            self.news.store(false, Ordering::Relaxed);
+            // The order of the locks: `batch`, then `coming`.
+            let mut coming = self.coming();
+            if !coming.jobs.is_empty() {
+                let some = coming.jobs.len().min(BATCH);
+                batch.jobs.extend(coming.jobs.drain(..some));
+                continue;
+            }
+            if coming.finish {
                 return None;
             }
-            line.sleeping = true;
-            line = self.changed.wait(line).unwrap_or_else(PoisonError::into_inner);
-            line.sleeping = false;
+            drop(coming);
+            drop(batch);
+            self.sleep();
+            batch = self.batch();
         }
+    }
+
+    /// Waits for news.
+    fn sleep(&self) {
+        let news = || self.news.load(Ordering::Acquire);
+        if self.patience.spin(news) {
+            return;
+        }
+        self.sleeping.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        while !news() {
+            thread::park();
+        }
+        self.sleeping.store(false, Ordering::Relaxed);
     }
 }
 
 impl Link for ThreadLink {
-    fn send(&self, call: Call) {
-        self.change(|line| line.calls.push_back(call));
+    fn send(&self, job: Job) {
+        self.change(|coming| coming.jobs.push_back(job));
+    }
+
+    fn interrupt(&self, _id: u64, _attempt: u32, _how: Interrupt) {
+        // A running method asks its context. What has not begun finds out when it is its turn, or leaves here, once
+        // there is so much of it that looking through the line costs less than keeping it.
+        let mut coming = self.coming();
+        coming.over += 1;
+        let over = if coming.over > BATCH && coming.over * 2 > coming.jobs.len() {
+            coming.over = 0;
+            let (over, going): (VecDeque<_>, VecDeque<_>) =
+                std::mem::take(&mut coming.jobs).into_iter().partition(Job::is_over);
+            coming.jobs = going;
+            over
+        } else {
+            VecDeque::new()
+        };
+        drop(coming);
+        drop(over);
     }
 
     fn finish(&self) {
-        self.change(|line| line.finish = true);
+        self.change(|coming| coming.finish = true);
     }
 
     fn kill(&self) -> bool {
-        let mut lingers = false;
-        self.change(|line| {
-            line.killed = true;
-            lingers = line.busy;
-        });
-        lingers
+        let batch = self.batch();
+        self.killed.store(true, Ordering::Relaxed);
+        self.change(|_| ());
+        batch.busy
     }
 
-    fn drain(&self) -> Vec<Call> {
-        self.lock().calls.drain(..).collect()
+    fn drain(&self) -> Vec<Job> {
+        let mut batch = self.batch();
+        let mut coming = self.coming();
+        batch.jobs.drain(..).chain(coming.jobs.drain(..)).collect()
+    }
+
+    fn running(&self) -> Option<Call> {
+        self.batch().running.clone()
     }
 }
 
@@ -101,8 +200,7 @@ impl<W: Worker> Threads<W> {
 
 impl<W: Worker> Backend for Threads<W> {
     fn start(&self, place: Place, host: Arc<dyn Host>, previous: Option<JoinHandle<()>>) -> Result<Started> {
-        let link = Arc::new(ThreadLink::default());
-        link.lock().busy = true;
+        let link = Arc::new(ThreadLink::new());
         let recipe = self.recipe.clone();
         let own = link.clone();
         let thread = thread::Builder::new()
@@ -112,8 +210,9 @@ impl<W: Worker> Backend for Threads<W> {
                     // It has reported its end; this waits for its last instructions.
                     let _ = previous.join();
                 }
-                let end = run(&recipe, &own, place, &*host);
-                host.ended(place, end);
+                let _ = own.thread.set(thread::current());
+                let end = panics::caught_text(|| run(&recipe, &own, place, &*host));
+                host.ended(place, end.unwrap_or_else(End::broken));
             })
             .map_err(|error| {
                 Error::init_failed(format!("no thread could be made for worker {}: {error}", place.index))
@@ -128,20 +227,21 @@ fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dy
         Err(error) => return End::Failed(error),
     };
     host.up(place);
-    while let Some(call) = link.next() {
-        if !call.header().begin() {
-            host.finished(call.header());
+    while let Some(job) = link.next() {
+        if !job.begin() {
             continue;
         }
-        let survivor = run_local(worker, &call, &recipe.pool_name, place.index);
-        host.finished(call.header());
-        drop(call);
+        let survivor = run_local(worker, &job, &recipe.pool_name, place.index);
+        drop(job);
         worker = match survivor {
             Some(worker) => worker,
             None => match recipe.rebuild() {
                 Ok(worker) => worker,
                 Err(error) => {
-                    return End::Died { status: format!("it could not be built anew after a panic: {error}"), running: None };
+                    return End::Died {
+                        status: format!("it could not be built anew after a panic: {}", panics::text_of(&error)),
+                        running: None,
+                    };
                 }
             },
         };

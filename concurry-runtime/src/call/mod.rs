@@ -1,47 +1,103 @@
 //! One call on its way: its message, its reply slot, where it is and who counts it.
 //!
-//! A call is one heap block, held by the future and, with its types forgotten, by the queues ([`AnyCall`]). Its phase
-//! says who may do what next:
+//! A call is one heap block, held by the future and, with its types forgotten, by the queues ([`AnyCall`]). One word
+//! says which attempt this is and where it has got to; whoever moves that word decides, and everybody else finds out
+//! by failing to:
 //!
 //! ```text
 //! WAITING ──> QUEUED ──> SENT ──> RUNNING          every phase ──> SETTLED
-//!    ^           ^─────────┴─────────│  (requeued when a worker died, or again by a retry)
-//!    └───────────────────────────────┘
+//!    ^           │         │         │
+//!    ├───────────┴─────────┘         │    back: another worker is to run it; it had not begun
+//!    └───────────────────────────────┘    again: the next attempt of a call whose retry policy says so
 //! ```
 //!
-//! `WAITING`: for its arguments or a retry's delay, with no lane. `QUEUED`: in a lane. `SENT`: with a backend.
-//! `RUNNING`: in the method, as far as the driver can know. Whoever brings it to `SETTLED` publishes the outcome; every
-//! other answer is dropped.
+//! `WAITING`: for its arguments, a limit or a retry's delay, with no lane. `QUEUED`: in a lane. `SENT`: with a backend.
+//! `RUNNING`: in the method, as far as the driver can know. Whoever brings it to `SETTLED` publishes the outcome.
+//!
+//! What a backend holds is not the call but a [`Job`]: one sending of it to one incarnation of a worker. A job that is
+//! no longer what its call is about (the call was retried elsewhere, has timed out, was given up) finds that out from
+//! its attempt, so its late answer is dropped; and it gives back its place in the worker's window exactly once,
+//! whatever becomes of it.
 
+mod care;
 mod cell;
+mod job;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-pub(crate) use cell::{CallCell, DecodeFn, Payload};
+pub(crate) use care::{Care, TimeoutFrom};
+pub(crate) use cell::{CallCell, DecodeFn, Payload, Replay};
+pub(crate) use job::{Job, Place};
 
 use crate::error::Error;
 use crate::worker::Method;
 
-pub(crate) const WAITING: u8 = 0;
-pub(crate) const QUEUED: u8 = 1;
-pub(crate) const SENT: u8 = 2;
-pub(crate) const RUNNING: u8 = 3;
-pub(crate) const SETTLED: u8 = 4;
+/// Where a call has got to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    Waiting = 0,
+    Queued = 1,
+    Sent = 2,
+    Running = 3,
+    Settled = 4,
+}
+
+/// The word: the attempt, from 1, above the phase.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Word {
+    attempt: u32,
+    phase: Phase,
+}
+
+impl Word {
+    fn of(bits: u64) -> Self {
+        let phase = match bits & 0xff {
+            0 => Phase::Waiting,
+            1 => Phase::Queued,
+            2 => Phase::Sent,
+            3 => Phase::Running,
+            _ => Phase::Settled,
+        };
+        // The attempt is what was shifted up before, so nothing is cut off.
+        Word { attempt: (bits >> 8) as u32, phase }
+    }
+
+    fn bits(self) -> u64 {
+        u64::from(self.attempt) << 8 | u64::from(self.phase as u8)
+    }
+}
 
 /// No lane, or no worker in particular.
 pub(crate) const NONE: usize = usize::MAX;
 
+/// How a worker that is busy with a call is told that nobody wants it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interrupt {
+    /// Its context says so; it decides for itself.
+    Tell,
+    /// As `Tell`, and where it has a process of its own that is replaced.
+    Replace,
+}
+
 /// Who keeps the books of a pool: told of every turn that its calls take.
 pub(crate) trait Ledger: Send + Sync {
-    /// The call has come to an end; count it, before its future resolves. `from` is the phase it was in; `finished`
-    /// tells that its worker is done with it.
-    fn settling(&self, call: &Header, from: u8, ok: bool, finished: bool);
+    /// The call has come to an end; count it, before its future resolves. `from` is the phase it was in; `left` is the
+    /// place at a worker that it leaves by this.
+    fn settling(&self, call: &Header, from: Phase, ok: bool, left: Option<Place>);
     /// Its future has resolved.
     fn settled(&self);
-    /// A call that is with a worker is cancelled: tell the worker.
-    fn tell_cancelled(&self, call: &Header);
+    /// A worker is done with a job whose call is not settled by it.
+    fn left(&self, place: Place);
+    /// An attempt of the call `id` that was last in `lane` is given up: tell whoever holds it.
+    fn interrupt(&self, lane: usize, id: u64, attempt: u32, how: Interrupt);
+    /// The call is to be tried again after `delay`: count it out of where it was, and keep it until then.
+    fn retrying(&self, call: &Call, from: Phase, left: Option<Place>, delay: Duration);
+    /// Whether a retry may still be made: the pool is not being given up.
+    fn may_retry(&self) -> bool;
 }
 
 /// What is known of a call whatever its types.
@@ -54,14 +110,12 @@ pub(crate) struct Header {
     pub(crate) ledger: Arc<dyn Ledger>,
     /// The worker that it must run on, or [`NONE`].
     pub(crate) pinned: usize,
-    phase: AtomicU8,
+    /// Retries and timeouts, where it has any.
+    pub(crate) care: Option<Box<Care>>,
+    word: AtomicU64,
     cancelled: AtomicBool,
-    attempt: AtomicU32,
-    /// Sent to a backend and not finished there.
-    out: AtomicBool,
     lane: AtomicUsize,
     owner: AtomicUsize,
-    generation: AtomicU64,
 }
 
 impl Header {
@@ -71,6 +125,7 @@ impl Header {
         methods: &'static [Method],
         ledger: Arc<dyn Ledger>,
         pinned: usize,
+        care: Option<Box<Care>>,
     ) -> Self {
         Header {
             id: crate::future::next_id(),
@@ -79,13 +134,11 @@ impl Header {
             methods,
             ledger,
             pinned,
-            phase: AtomicU8::new(WAITING),
+            care,
+            word: AtomicU64::new(Word { attempt: 1, phase: Phase::Waiting }.bits()),
             cancelled: AtomicBool::new(false),
-            attempt: AtomicU32::new(1),
-            out: AtomicBool::new(false),
             lane: AtomicUsize::new(NONE),
             owner: AtomicUsize::new(NONE),
-            generation: AtomicU64::new(0),
         }
     }
 
@@ -98,49 +151,94 @@ impl Header {
         error.at(self.worker, self.method_name())
     }
 
-    pub(crate) fn phase(&self) -> u8 {
-        self.phase.load(Ordering::Acquire)
+    fn word(&self) -> Word {
+        Word::of(self.word.load(Ordering::Acquire))
     }
 
-    fn turn(&self, from: u8, to: u8) -> bool {
-        self.phase.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    pub(crate) fn phase(&self) -> Phase {
+        self.word().phase
+    }
+
+    /// Which attempt it is at, from 1.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.word().attempt
+    }
+
+    fn turn(&self, from: Word, to: Word) -> bool {
+        self.word.compare_exchange(from.bits(), to.bits(), Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// From `from`, whatever the attempt, to `to`.
+    fn step(&self, from: Phase, to: Phase) -> bool {
+        let word = self.word();
+        word.phase == from && self.turn(word, Word { phase: to, ..word })
     }
 
     /// Into a lane's queue; `false` where it has been settled meanwhile.
     pub(crate) fn enter_queue(&self, lane: usize) -> bool {
         self.lane.store(lane, Ordering::Release);
         self.owner.store(lane, Ordering::Release);
-        self.turn(WAITING, QUEUED)
+        self.step(Phase::Waiting, Phase::Queued)
     }
 
-    /// From a queue to a backend; `false` where it has been settled meanwhile.
-    pub(crate) fn leave_queue(&self, lane: usize, generation: u64) -> bool {
-        self.lane.store(lane, Ordering::Release);
-        self.generation.store(generation, Ordering::Release);
-        self.out.store(true, Ordering::Release);
-        let sent = self.turn(QUEUED, SENT);
-        if !sent {
-            self.out.store(false, Ordering::Release);
+    /// From a queue to a backend: the attempt that it carries there, or `None` where it has been settled meanwhile.
+    pub(crate) fn leave_queue(&self, lane: usize) -> Option<u32> {
+        let word = self.word();
+        if word.phase != Phase::Queued {
+            return None;
         }
-        sent
+        self.lane.store(lane, Ordering::Release);
+        self.turn(word, Word { phase: Phase::Sent, ..word }).then_some(word.attempt)
     }
 
-    /// The method is about to run; `false` where the call is not to be run any more.
-    pub(crate) fn begin(&self) -> bool {
-        self.turn(SENT, RUNNING)
+    /// Past all queues to a backend: the attempt that it carries there, or `None` where it has been settled meanwhile.
+    pub(crate) fn skip_queue(&self, lane: usize) -> Option<u32> {
+        let word = self.word();
+        if word.phase != Phase::Waiting {
+            return None;
+        }
+        self.lane.store(lane, Ordering::Release);
+        self.owner.store(lane, Ordering::Release);
+        self.turn(word, Word { phase: Phase::Sent, ..word }).then_some(word.attempt)
     }
 
-    /// Back to wait for a lane, from a worker that died or for another attempt.
-    pub(crate) fn back(&self) -> bool {
-        self.out.store(false, Ordering::Release);
-        self.turn(SENT, WAITING) || self.turn(RUNNING, WAITING) || self.turn(QUEUED, WAITING)
+    /// Attempt `attempt` is about to run; `false` where it is not to be run any more.
+    fn begin(&self, attempt: u32) -> bool {
+        self.turn(Word { attempt, phase: Phase::Sent }, Word { attempt, phase: Phase::Running })
     }
 
-    /// Where it was sent, the first time that this is asked since; who asks counts it out there.
-    pub(crate) fn finish(&self) -> Option<(usize, u64)> {
-        self.out
-            .swap(false, Ordering::AcqRel)
-            .then(|| (self.lane.load(Ordering::Acquire), self.generation.load(Ordering::Acquire)))
+    /// Back to wait for a lane, the attempt `attempt` not having begun; `false` where it is about something else now.
+    pub(crate) fn back(&self, attempt: u32) -> bool {
+        [Phase::Sent, Phase::Queued]
+            .into_iter()
+            .any(|phase| self.turn(Word { attempt, phase }, Word { attempt, phase: Phase::Waiting }))
+    }
+
+    /// On to the attempt after `attempt`; the phase that it was in, or `None` where it is about something else now.
+    fn on_to_the_next(&self, attempt: u32) -> Option<Phase> {
+        let next = Word { attempt: attempt.saturating_add(1), phase: Phase::Waiting };
+        loop {
+            let word = self.word();
+            if word.attempt != attempt || word.phase == Phase::Settled {
+                return None;
+            }
+            if self.turn(word, next) {
+                return Some(word.phase);
+            }
+        }
+    }
+
+    /// Settles it, if it is at `attempt` (at any, for `None`) and not settled; the phase that it was in.
+    fn close(&self, attempt: Option<u32>) -> Option<Phase> {
+        loop {
+            let word = self.word();
+            if word.phase == Phase::Settled || attempt.is_some_and(|attempt| attempt != word.attempt) {
+                return None;
+            }
+            if self.turn(word, Word { phase: Phase::Settled, ..word }) {
+                return Some(word.phase);
+            }
+        }
     }
 
     /// The lane whose queue it was put into, or [`NONE`] for a shared one.
@@ -148,6 +246,7 @@ impl Header {
         self.owner.load(Ordering::Acquire)
     }
 
+    /// The lane that it is in or was in last.
     pub(crate) fn lane(&self) -> usize {
         self.lane.load(Ordering::Acquire)
     }
@@ -156,30 +255,44 @@ impl Header {
         self.cancelled.load(Ordering::Acquire)
     }
 
-    /// Whether whoever runs it may as well stop: it was cancelled, or has been settled without it.
-    pub(crate) fn is_over(&self) -> bool {
-        self.is_cancelled() || self.phase() == SETTLED
+    /// Whether whoever runs `attempt` may as well stop: it was cancelled, or it is about something else by now.
+    pub(crate) fn is_over(&self, attempt: u32) -> bool {
+        let word = self.word();
+        word.phase == Phase::Settled || word.attempt != attempt || self.is_cancelled()
     }
 
-    pub(crate) fn attempt(&self) -> u32 {
-        self.attempt.load(Ordering::Acquire)
+    /// When its present attempt times out, if it does.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.care.as_ref().and_then(|care| care.deadline())
     }
 }
 
 /// A call whose types are forgotten.
 pub(crate) trait AnyCall: Send + Sync {
     fn header(&self) -> &Header;
-    /// Comes to `error` unless it has come to something; whether it did. `finished`: its worker is done with it.
-    fn fail(&self, error: Error, finished: bool) -> bool;
+    /// Comes to `error` for good unless it has come to something; whether it did. `job` is a sending that ends by it.
+    fn fail(&self, error: Error, job: Option<&Job>) -> bool;
+    /// The attempt came to `error`, which may be the end of the call or the reason for another attempt. `job` is the
+    /// sending that brought it there; without one the worker is not done with it.
+    fn attempt_failed(self: Arc<Self>, attempt: u32, error: Error, job: Option<&Job>);
     /// Comes to the value in `value`, an `Option<T>` of the call's own type.
-    fn complete(&self, value: &mut dyn Any);
+    fn complete(self: Arc<Self>, value: &mut dyn Any, job: &Job);
     /// Comes to the value that `bytes` encode.
-    fn complete_encoded(&self, bytes: Vec<u8>);
-    /// Moves the typed message into `into`, an `Option` of it.
-    fn take_message(&self, into: &mut dyn Any);
+    fn complete_encoded(self: Arc<Self>, bytes: Vec<u8>, job: &Job);
+    /// Moves the typed message, or a copy of it where there may be another attempt, into `into`, an `Option` of it.
+    fn take_message(&self, attempt: u32, into: &mut dyn Any) -> Result<(), Error>;
     /// Shows the encoded message.
     fn with_encoded(&self, show: &mut dyn FnMut(&[u8]));
+    /// It is queued, or about to run: sets its clock, if it has one that counts from there.
+    fn set_clock(self: Arc<Self>, from: TimeoutFrom);
 }
 
 /// A call as queues hold it.
 pub(crate) type Call = Arc<dyn AnyCall>;
+
+/// How long from now.
+pub(crate) fn later(delay: Duration) -> Instant {
+    let now = Instant::now();
+    // A delay past the end of time is one that never ends; a hundred years do.
+    now.checked_add(delay).unwrap_or(now + Duration::from_secs(100 * 365 * 86_400))
+}

@@ -97,13 +97,11 @@ pub mod capture_traits {
         fn capture(&self, error: E) -> Captured {
             Captured::new(move |codec| {
                 // An error that cannot be encoded after all still arrives as a `RemoteError`.
-                let encoded = codec.and_then(|codec| codec::encode(codec, &error).ok());
+                let encoded = codec.and_then(|codec| codec::checked(|| codec::encode(codec, &error)).ok());
                 let boxed: BoxError = error.into();
                 match boxed.downcast::<Error>() {
                     Ok(own) => *own,
-                    Err(boxed) => {
-                        Error::from_failure(Failure::encoded(boxed, std::any::type_name::<E>(), encoded))
-                    }
+                    Err(boxed) => Error::from_failure(Failure::encoded(boxed, std::any::type_name::<E>(), encoded)),
                 }
             })
         }

@@ -53,7 +53,7 @@ impl Display for Error {
                 }
             }
             Error::Cancelled { worker, method } => {
-                write!(f, "{} was cancelled before it began", Place(worker, method))
+                write!(f, "{} was cancelled", Place(worker, method))
             }
             Error::TimedOut { scope: TimeoutScope::Call, worker, method, after, attempts } => {
                 write!(f, "{} timed out{}{}", Place(worker, method), After(*after), Tries(*attempts))

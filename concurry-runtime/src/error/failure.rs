@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::panics;
+
 /// Something that holds an error, such as a box or `anyhow::Error`.
 trait Holds: Send + Sync {
     fn held(&self) -> &(dyn StdError + 'static);
@@ -83,10 +85,10 @@ impl Failure {
         let mut sources = Vec::new();
         let mut next = self.error().source();
         while let Some(error) = next {
-            sources.push(error.to_string());
+            sources.push(panics::text_of(error));
             next = error.source();
         }
-        RemoteError::new(self.type_name().to_owned(), self.error().to_string(), sources)
+        RemoteError::new(self.type_name().to_owned(), panics::text_of(self.error()), sources)
     }
 }
 
@@ -134,10 +136,8 @@ impl From<RemoteError> for Told {
 
 impl RemoteError {
     pub(crate) fn new(type_name: String, message: String, sources: Vec<String>) -> Self {
-        let chain = sources
-            .iter()
-            .rev()
-            .fold(None, |next, message| Some(Box::new(Cause { message: message.clone(), next })));
+        let chain =
+            sources.iter().rev().fold(None, |next, message| Some(Box::new(Cause { message: message.clone(), next })));
         RemoteError { type_name, message, sources, chain }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 pub use capture::{BoxError, Captured, MethodError, Probe, capture_traits};
 pub use failure::{Failure, RemoteError};
+pub(crate) use wire::Told;
 
 /// A result of concurry's; the error type may be given to make it any result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

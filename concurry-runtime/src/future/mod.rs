@@ -4,7 +4,9 @@ pub(crate) mod argument;
 pub(crate) mod slot;
 mod task_future;
 
-pub use argument::{Arg, Args, IntoArg};
 pub(crate) use argument::gather_args;
+pub use argument::{Arg, Args, IntoArg};
+#[cfg(test)]
+pub(crate) use task_future::Promise;
 pub use task_future::{CallId, TaskFuture};
-pub(crate) use task_future::{Outcome, Promise, next_id};
+pub(crate) use task_future::{Outcome, next_id};

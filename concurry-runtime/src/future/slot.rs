@@ -4,12 +4,19 @@
 //! `Taken`. `Busy` stands for a value that is out for a moment, being decoded or shown to a callback; whoever wants
 //! it then waits for it to come back. User code (callbacks, destructors, decoders) never runs under the lock.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::panics;
+use crate::spin::Patience;
+
+thread_local! {
+    /// How long it is worth for this thread to spin before it sleeps.
+    static PATIENCE: Patience = const { Patience::new() };
+}
 
 /// Who is told when slots settle; `index` tells which of its slots it was.
 pub(crate) trait Notify: Send + Sync {
@@ -27,11 +34,10 @@ pub(crate) enum Value<T> {
 }
 
 impl<T> Value<T> {
-    fn open(self) -> Result<T> {
+    pub(crate) fn open(self) -> Result<T> {
         match self {
             Value::Ready(result) => result,
-            Value::Encoded(decode) => catch_unwind(AssertUnwindSafe(decode))
-                .unwrap_or_else(|_| Err(Error::codec("the result's `Deserialize` panicked"))),
+            Value::Encoded(decode) => decode(),
         }
     }
 }
@@ -60,6 +66,8 @@ struct Inner<T> {
 
 /// A place for one value.
 pub(crate) struct Slot<T> {
+    /// Whether it has settled, for who looks without the lock.
+    settled: AtomicBool,
     inner: Mutex<Inner<T>>,
     changed: Condvar,
 }
@@ -67,6 +75,7 @@ pub(crate) struct Slot<T> {
 impl<T> Slot<T> {
     pub(crate) fn new() -> Self {
         Slot {
+            settled: AtomicBool::new(false),
             inner: Mutex::new(Inner {
                 state: State::Pending,
                 waker: None,
@@ -99,6 +108,7 @@ impl<T> Slot<T> {
             if callbacks.is_empty() {
                 inner.cancelled = matches!(&value, Value::Ready(Err(Error::Cancelled { .. })));
                 inner.state = State::Ready(value);
+                self.settled.store(true, Ordering::Release);
                 self.announce(inner);
                 break;
             }
@@ -110,7 +120,8 @@ impl<T> Slot<T> {
             value = Value::Ready(result);
         }
         for (to, index) in notify {
-            to.notify(index);
+            // It may run code of the user's, and this thread has more to do than that.
+            let _ = panics::caught_text(|| to.notify(index));
         }
     }
 
@@ -122,12 +133,12 @@ impl<T> Slot<T> {
             self.changed.notify_all();
         }
         if let Some(waker) = waker {
-            waker.wake();
+            let _ = panics::caught_text(|| waker.wake());
         }
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        !matches!(self.lock().state, State::Pending)
+        self.settled.load(Ordering::Acquire)
     }
 
     /// Whether it settled as cancelled; `None` while it has not settled.
@@ -143,6 +154,9 @@ impl<T> Slot<T> {
 
     /// Takes the value, waiting until `deadline` or as long as it takes; `None` where time ran out.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<Result<T>> {
+        if !self.is_done() {
+            let _ = PATIENCE.try_with(|patience| patience.spin(|| self.is_done()));
+        }
         let mut inner = self.lock();
         loop {
             match std::mem::replace(&mut inner.state, State::Taken) {
@@ -275,9 +289,20 @@ impl<T> Slot<T> {
     }
 }
 
+impl<T> Drop for Slot<T> {
+    /// A value that nobody took is dropped by whoever lets go of the slot last. That may be the thread that looks after
+    /// a worker, so a destructor that panics must not get through.
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        panics::dismiss(std::mem::replace(&mut inner.state, State::Taken));
+        panics::dismiss(std::mem::take(&mut inner.watchers));
+        panics::dismiss(inner.waker.take());
+    }
+}
+
 /// A callback that panics spoils nothing but itself; the panic hook has told the user.
 fn run<T>(callback: Callback<T>, result: &Result<T>) {
-    let _ = catch_unwind(AssertUnwindSafe(|| callback(result)));
+    let _ = panics::caught_text(|| callback(result));
 }
 
 fn already_taken() -> Error {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,6 +34,10 @@ pub(crate) trait Outcome<T>: Send + Sync {
     fn id(&self) -> u64;
     /// Asks for it not to be run; whether that, or telling it, was possible.
     fn cancel(&self) -> bool;
+    /// As `cancel`, and where a process is running it, that process is ended.
+    fn cancel_hard(&self) -> bool {
+        self.cancel()
+    }
     /// Whether it was asked to stop.
     fn cancel_asked(&self) -> bool;
     /// Worker and method, for errors.
@@ -94,6 +97,13 @@ impl<T> TaskFuture<T> {
         self.0.cancel()
     }
 
+    /// As [`cancel`](Self::cancel), but a worker process that is running the call is ended and replaced at once, which
+    /// resolves it to [`Error::Cancelled`]. That is no death: it does not count against `max_restarts`, and costs no
+    /// other call. A thread cannot be ended, so there it is the same as `cancel`.
+    pub fn cancel_hard(&self) -> bool {
+        self.0.cancel_hard()
+    }
+
     /// Whether it was cancelled: resolved as such, or still going but told to stop.
     pub fn is_cancelled(&self) -> bool {
         self.0.slot().cancelled().unwrap_or_else(|| self.0.cancel_asked())
@@ -121,10 +131,7 @@ impl<T: Send + 'static> TaskFuture<T> {
     }
 
     /// As [`map`](Self::map), for what can fail.
-    pub(crate) fn and_then<U: Send + 'static>(
-        self,
-        f: impl FnOnce(T) -> Result<U> + Send + 'static,
-    ) -> TaskFuture<U> {
+    pub(crate) fn and_then<U: Send + 'static>(self, f: impl FnOnce(T) -> Result<U> + Send + 'static) -> TaskFuture<U> {
         let promise = Promise::new(self.0.names());
         let link = Arc::new(Mapped { to: promise.clone(), cancel: AtomicBool::new(false), from: self.0 });
         let relay = Arc::new(Relay { node: link.clone(), f: std::sync::Mutex::new(Some(f)) });
@@ -222,6 +229,10 @@ impl<T: Send + 'static, U: Send + 'static> Outcome<U> for Mapped<T, U> {
         self.cancel.store(true, Ordering::Release);
         self.from.cancel()
     }
+    fn cancel_hard(&self) -> bool {
+        self.cancel.store(true, Ordering::Release);
+        self.from.cancel_hard()
+    }
     fn cancel_asked(&self) -> bool {
         self.cancel.load(Ordering::Acquire)
     }
@@ -245,10 +256,13 @@ where
         let f = self.f.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let (Some(f), Some(result)) = (f, self.node.from.slot().try_take()) else { return };
         let (worker, method) = self.node.from.names();
-        let mapped = result.and_then(|value| {
-            catch_unwind(AssertUnwindSafe(|| f(value)))
-                .unwrap_or_else(|payload| Err(panics::error(&*payload).at(worker, method)))
-        });
+        let mapped = match result {
+            Ok(value) => panics::caught(|| f(value)).unwrap_or_else(|error| Err(error.at(worker, method))),
+            Err(error) => {
+                panics::dismiss(f);
+                Err(error)
+            }
+        };
         self.node.to.settle(mapped);
     }
 }

@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::group::{Group, taken};
-use super::timer::Alarm;
 use super::watching::Watching;
 use crate::error::{Error, Result};
+use crate::timer::{self, Alarm};
 
 /// The future behind `gather(..).await`: all values, or the first error to happen. It works under any executor.
 ///
@@ -37,7 +37,8 @@ impl<G: Group> GatherFuture<G> {
     /// Sees to it that the task is woken when its time is up.
     fn set_alarm(&mut self) -> Result<()> {
         if let (None, Some(deadline)) = (&self.alarm, self.watching.deadline()) {
-            let alarm = Alarm::set(deadline, self.watching.board().clone());
+            let board = self.watching.board().clone();
+            let alarm = timer::at(deadline, move || board.ring());
             self.alarm = Some(alarm.map_err(|error| {
                 Error::unsupported(format!("no thread can be started to keep the time of a gather: {error}"))
             })?);

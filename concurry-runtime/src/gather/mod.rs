@@ -11,7 +11,6 @@ mod into;
 mod map;
 mod progress;
 mod shape;
-mod timer;
 mod tuple;
 mod unordered;
 mod wait;

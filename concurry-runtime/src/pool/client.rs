@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,14 +14,14 @@ use crate::backend::inline::InlineWorker;
 use crate::backend::process::Processes;
 use crate::backend::thread::Threads;
 use crate::backend::{Backend, Recipe};
-use crate::call::{CallCell, DecodeFn, Header, Ledger, NONE, Payload};
+use crate::call::{AnyCall, CallCell, Care, DecodeFn, Header, Ledger, NONE, Payload, Replay, TimeoutFrom};
 use crate::error::{Error, Result};
 use crate::future::{Args, TaskFuture, gather_args};
 use crate::mode::Mode;
 use crate::options::Options;
+use crate::panics;
 use crate::wire::codec::{self, Codec};
 use crate::worker::Worker;
-use crate::panics;
 
 /// What every client of a pool can do, whatever its worker: the generated clients, `TaskPool` and `TaskWorkerClient`
 /// implement it. Everything that concerns the pool as a whole is on [`Pool`], to which each of them derefs.
@@ -72,14 +71,15 @@ impl<W: Worker> fmt::Debug for Client<W> {
 /// [`Error::InitFailed`] where a worker cannot be started or its constructor fails; what the constructor itself
 /// returned where that is an [`Error`].
 pub fn start<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
+    make(options, init).map_err(|error| error.at(W::NAME, "new"))
+}
+
+fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
     let settings = options.resolve()?;
     panics::install();
     let name = settings.name.clone();
-    let recipe = Arc::new(Recipe::<W> {
-        init,
-        start_hook: settings.on_worker_start,
-        pool_name: Arc::from(name.as_str()),
-    });
+    let recipe =
+        Arc::new(Recipe::<W> { init, start_hook: settings.on_worker_start, pool_name: Arc::from(name.as_str()) });
     let workers = |backend: Box<dyn Backend>| Engine::Workers(backend);
     let (engine, remote) = match settings.mode {
         Mode::Sync => (Engine::Inline(Box::new(InlineWorker::start(recipe)?)), None),
@@ -91,20 +91,35 @@ pub fn start<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
                     W::NAME
                 ))
             })?;
-            (workers(Box::new(Processes::new(recipe, wire)?)), Some(wire))
+            (workers(Box::new(Processes::new(&recipe, wire)?)), Some(wire))
         }
-        Mode::Async => return Err(Error::unsupported(format!(
-            "{}: mode `async` is not built into this concurry; use mode `thread`", W::NAME))),
-        Mode::Ray => return Err(Error::unsupported(format!(
-            "{}: mode `ray` is not built into this concurry; use mode `process`", W::NAME))),
+        Mode::Async => {
+            return Err(Error::unsupported(format!(
+                "{}: mode `async` is not built into this concurry; use mode `thread`",
+                W::NAME
+            )));
+        }
+        Mode::Ray => {
+            return Err(Error::unsupported(format!(
+                "{}: mode `ray` is not built into this concurry; use mode `process`",
+                W::NAME
+            )));
+        }
     };
-    let core = Core::new(settings, engine);
+    let timeouts = W::METHODS.iter().map(|method| method.timeout.or(settings.timeout)).collect();
+    let core = Core::new(settings, timeouts, engine);
     let client = Client { pool: Pool(Arc::new(Handle(core.clone()))), pinned: NONE, remote, marker: PhantomData };
-    core.make().map_err(|error| error.at(W::NAME, "new"))?;
+    core.make()?;
     Ok(client)
 }
 
 impl Core {
+    /// What is to be done for a call of `method` beyond running it.
+    fn care(&self, method: usize) -> Option<Box<Care>> {
+        let timeout = self.timeouts.get(method).copied().flatten()?;
+        Some(Box::new(Care::new(Some((timeout, TimeoutFrom::Submission)))))
+    }
+
     /// Starts the workers that a pool has from its beginning.
     fn make(&self) -> Result<()> {
         if let (Engine::Workers(_), false) = (&self.engine, self.settings.on_demand) {
@@ -171,7 +186,9 @@ impl<W: Worker> Client<W> {
         };
         if self.pinned != NONE {
             if core.settings.on_demand {
-                return refuse(Error::invalid("workers on demand come and go with their tasks, so none can be called by its index"));
+                return refuse(Error::invalid(
+                    "workers on demand come and go with their tasks, so none can be called by its index",
+                ));
             }
             if self.pinned >= core.settings.max_workers {
                 let most = core.settings.max_workers - 1;
@@ -182,7 +199,7 @@ impl<W: Worker> Client<W> {
             return refuse(Error::stopped());
         }
         let ledger: Arc<dyn Ledger> = core.clone();
-        let header = Header::new(method, W::NAME, W::METHODS, ledger, self.pinned);
+        let header = Header::new(method, W::NAME, W::METHODS, ledger, self.pinned, core.care(method));
         let remote = self.remote.and_then(|wire| decode.map(|decode| (wire.codec, decode)));
         match args.ready() {
             Ok(values) => {
@@ -192,16 +209,20 @@ impl<W: Worker> Client<W> {
             }
             Err(args) => {
                 let cell = CallCell::new(header, Payload::Expected(None), remote);
-                core.park(cell.clone());
+                core.park(cell.clone(), None);
                 let upstream = gather_args(args, {
                     let (cell, core) = (cell.clone(), core.clone());
                     let wire = self.remote;
                     move |values| {
-                        core.unpark(cell.header().id);
                         match values {
-                            Ok(values) => launch::<W, T>(&core, wire, &cell, build(values)),
+                            Ok(values) => {
+                                if core.unpark(cell.header().id) {
+                                    launch::<W, T>(&core, wire, &cell, build(values));
+                                }
+                            }
+                            // Settling takes it out of where it waits.
                             Err(error) => {
-                                crate::call::AnyCall::fail(&*cell, error, true);
+                                cell.fail(error, None);
                             }
                         }
                     }
@@ -224,7 +245,8 @@ impl<W: Worker> Client<W> {
     /// A client of one worker.
     #[must_use]
     pub fn worker(&self, index: usize) -> Self {
-        Client { pinned: index, ..self.clone() }
+        // The largest number stands for no worker in particular; no pool has that many.
+        Client { pinned: index.min(NONE - 1), ..self.clone() }
     }
 }
 
@@ -236,11 +258,15 @@ fn launch<W: Worker, T: Send + 'static>(
     message: W::Message,
 ) {
     let payload = match wire {
+        None if cell.header().care.as_ref().is_some_and(|care| care.may_repeat(0)) => {
+            let wire = W::wire().map(|wire| (wire.codec, wire.encode, wire.decode));
+            Payload::Kept(message, Replay { copy: W::copy_message, wire })
+        }
         None => Payload::Typed(message),
         Some(wire) => match encode(wire.codec, wire.encode, message) {
             Ok(bytes) => Payload::Encoded(bytes),
             Err(why) => {
-                crate::call::AnyCall::fail(&**cell, Error::codec(format!("an argument {why}")), true);
+                cell.fail(Error::codec(format!("an argument {why}")), None);
                 return;
             }
         },
@@ -249,13 +275,9 @@ fn launch<W: Worker, T: Send + 'static>(
     core.dispatch(cell.clone());
 }
 
-/// Runs the user's `Serialize`, which may fail or panic.
+/// Runs the user's `Serialize`, and lets go of the message.
 fn encode<M>(codec: Codec, encode: fn(Codec, &M) -> Result<Vec<u8>, String>, message: M) -> Result<Vec<u8>, String> {
-    let done = catch_unwind(AssertUnwindSafe(|| encode(codec, &message)))
-        .unwrap_or_else(|payload| Err(format!("cannot be encoded: its `Serialize` panicked: {}", panics::message(&*payload))));
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(message)));
-    if dropped.is_err() {
-        return Err("panicked as it was dropped".to_owned());
-    }
+    let done = codec::checked(|| encode(codec, &message));
+    panics::dismiss(message);
     done
 }

@@ -4,16 +4,19 @@
 //! they live; calls own it until they are dropped. A lane's queue and window are behind its group's lock; counters are
 //! atomics that anyone may read. Supervision (`supervise`) and stopping (`shutdown`) are the other half of this type.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
+use std::time::Duration;
+
+use crossbeam::utils::CachePadded;
 
 use super::lane::{Group, Lane, Status};
 use super::stats::{Books, PoolStats, WorkerStats, add, get, sub};
 use crate::backend::inline::Inline;
-use crate::backend::{Backend, Host};
+use crate::backend::{Backend, Host, Link};
 use crate::balance::{Balancer, LoadBalancing, Loads, balancer};
-use crate::call::{Call, Header, Ledger, NONE, QUEUED, WAITING};
+use crate::call::{Call, Header, Interrupt, Job, Ledger, NONE, Phase, Place, TimeoutFrom};
 use crate::error::Error;
 use crate::options::Settings;
 
@@ -43,22 +46,33 @@ pub(crate) struct Gate {
     pub(crate) came_up: usize,
 }
 
+/// A worker's link and its incarnation.
+type Door = Option<(Arc<dyn Link>, u64)>;
+
 pub(crate) struct Core {
     pub(crate) me: Weak<Core>,
     pub(crate) settings: Settings,
     pub(crate) window: usize,
+    /// The timeout of each method.
+    pub(crate) timeouts: Vec<Option<Duration>>,
     pub(crate) engine: Engine,
     pub(crate) groups: Vec<Mutex<Group>>,
-    pub(crate) books: Vec<Books>,
+    pub(crate) books: Vec<CachePadded<Books>>,
+    /// Whether calls may go straight to a worker that is up: each has its own queue, and a window without a bound.
+    pub(crate) direct: bool,
+    /// The way straight to each worker, while it is open.
+    doors: Vec<CachePadded<RwLock<Door>>>,
     balancer: Option<Box<dyn Balancer>>,
     /// Calls that wait in no lane: for arguments or for another attempt.
-    parked: Mutex<HashMap<u64, Call>>,
+    parked: Mutex<HashMap<u64, (Call, Option<Duration>)>>,
     pub(crate) phase: AtomicU8,
     /// Calls accepted and not resolved.
     pub(crate) outstanding: AtomicU64,
     /// Lanes that are not gone.
     pub(crate) live: AtomicUsize,
     pub(crate) making: AtomicBool,
+    /// How many wait at the gate.
+    pub(crate) waiters: AtomicUsize,
     /// Calls in a queue that no lane owns.
     queued: AtomicU64,
     completed: AtomicU64,
@@ -69,10 +83,10 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(settings: Settings, engine: Engine) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, timeouts: Vec<Option<Duration>>, engine: Engine) -> Arc<Self> {
         let workers = settings.max_workers;
         let shared = settings.on_demand || settings.load_balancing == LoadBalancing::Shared;
-        let group = |lanes: Vec<Lane>| Mutex::new(Group { waiting: VecDeque::new(), lanes });
+        let group = |lanes: Vec<Lane>| Mutex::new(Group::new(lanes));
         let groups = if shared {
             vec![group((0..workers).map(Lane::new).collect())]
         } else {
@@ -82,15 +96,19 @@ impl Core {
             me: me.clone(),
             window: settings.window(),
             balancer: if shared { None } else { balancer(settings.load_balancing) },
+            direct: !shared && settings.window() == usize::MAX,
             settings,
+            timeouts,
             engine,
             groups,
-            books: (0..workers).map(|_| Books::default()).collect(),
+            books: (0..workers).map(|_| CachePadded::default()).collect(),
+            doors: (0..workers).map(|_| CachePadded::default()).collect(),
             parked: Mutex::default(),
             phase: AtomicU8::new(OPEN),
             outstanding: AtomicU64::new(0),
             live: AtomicUsize::new(workers),
             making: AtomicBool::new(true),
+            waiters: AtomicUsize::new(0),
             queued: AtomicU64::new(0),
             completed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -132,30 +150,42 @@ impl Core {
         open
     }
 
-    /// Keeps a call that waits for something else than a worker.
-    pub(crate) fn park(&self, call: Call) {
-        add(&self.queued);
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner).insert(call.header().id, call);
+    fn parked(&self) -> MutexGuard<'_, HashMap<u64, (Call, Option<Duration>)>> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a parked call go on.
-    pub(crate) fn unpark(&self, id: u64) {
-        let call = self.parked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        if call.is_some() {
-            sub(&self.queued);
+    /// Keeps a call that waits for something else than a worker; for so long, where it is known how long.
+    pub(crate) fn park(&self, call: Call, delay: Option<Duration>) {
+        add(&self.queued);
+        self.parked().insert(call.header().id, (call.clone(), delay));
+        if self.phase.load(Ordering::SeqCst) == ABORTED {
+            // Whoever aborted may have looked here before it came.
+            call.fail(Error::stopped(), None);
         }
     }
 
+    /// Lets a parked call go on; `false` where it is not there any more.
+    pub(crate) fn unpark(&self, id: u64) -> bool {
+        let call = self.parked().remove(&id);
+        if call.is_some() {
+            sub(&self.queued);
+        }
+        call.is_some()
+    }
+
     pub(crate) fn take_parked(&self) -> Vec<Call> {
-        let parked = std::mem::take(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner));
+        let parked = std::mem::take(&mut *self.parked());
         self.queued.fetch_sub(parked.len() as u64, Ordering::AcqRel);
-        parked.into_values().collect()
+        parked.into_values().map(|(call, _)| call).collect()
     }
 
     /// Finds a lane for an accepted call that is ready to run.
     pub(crate) fn dispatch(&self, call: Call) {
         if let Engine::Inline(inline) = &self.engine {
             return self.run_inline(&**inline, &call);
+        }
+        if call.header().care.is_some() {
+            call.clone().set_clock(TimeoutFrom::Submission);
         }
         loop {
             let pinned = call.header().pinned;
@@ -169,13 +199,48 @@ impl Core {
             } else {
                 0
             };
-            if self.enter(at, &call) {
+            if self.direct && self.go_straight(at, &call) || self.enter(at, &call) {
                 return;
             }
             if pinned != NONE || self.is_shared() {
                 return self.nobody(&call);
             }
         }
+    }
+
+    pub(crate) fn door(&self, lane: usize) -> RwLockWriteGuard<'_, Door> {
+        self.doors[lane].write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing goes straight to this worker any more; what is on its way there has arrived.
+    pub(crate) fn close_door(&self, lane: usize) {
+        if self.direct {
+            let link = self.door(lane).take();
+            drop(link);
+        }
+    }
+
+    /// Straight to worker `lane`; `false` where its door is closed.
+    fn go_straight(&self, lane: usize, call: &Call) -> bool {
+        let door = self.doors[lane].read().unwrap_or_else(PoisonError::into_inner);
+        let Some((link, generation)) = &*door else { return false };
+        // With the door held open, so that whoever aborts finds the call there or we find the pool aborted.
+        if self.phase.load(Ordering::SeqCst) == ABORTED {
+            return false;
+        }
+        let books = &self.books[lane];
+        add(&books.dispatched);
+        books.enter();
+        match call.header().skip_queue(lane) {
+            Some(attempt) => {
+                link.send(Job::new(call.clone(), attempt, Place { index: lane, generation: *generation }));
+            }
+            None => {
+                sub(&books.dispatched);
+                books.leave(*generation);
+            }
+        }
+        true
     }
 
     /// Into group `at` and, where a worker has room, on to it; `false` where nobody is left there.
@@ -186,7 +251,7 @@ impl Core {
         // Under the lock, so that whoever aborts finds the call in the queue or we find the pool aborted.
         if self.phase.load(Ordering::SeqCst) == ABORTED {
             drop(group);
-            call.fail(Error::stopped(), true);
+            call.fail(Error::stopped(), None);
             return true;
         }
         let place = if pinned != NONE { Some(self.home(pinned).1) } else { None };
@@ -203,15 +268,17 @@ impl Core {
             None if self.is_shared() => NONE,
             None => at,
         };
-        if !call.header().enter_queue(owner) {
-            return true;
+        // Counted before it is there, so that whoever settles it there can count it out.
+        self.count_queued(owner);
+        if let Some(books) = self.books.get(owner) {
+            add(&books.dispatched);
         }
-        match self.books.get(owner) {
-            Some(books) => {
-                add(&books.dispatched);
-                add(&books.queued);
+        if !call.header().enter_queue(owner) {
+            self.uncount_queued(owner);
+            if let Some(books) = self.books.get(owner) {
+                sub(&books.dispatched);
             }
-            None => add(&self.queued),
+            return true;
         }
         match place {
             Some(place) => group.lanes[place].pinned.push_back(call.clone()),
@@ -229,43 +296,56 @@ impl Core {
 
     /// Sends what the lane at `at` has room for.
     pub(crate) fn pump(&self, group: &mut Group, at: usize, dropped: &mut Vec<Call>) {
-        while let Some((call, place)) = group.next(at, self.window, dropped) {
-            self.sent(&call, place.index);
+        while let Some(job) = group.next(at, self.window, dropped) {
+            self.sent(job.header(), group.lanes[at].index);
             if let Some(link) = &group.lanes[at].link {
-                link.send(call);
+                link.send(job);
             }
         }
     }
 
     /// Moves a call's count from the queue to the worker.
-    fn sent(&self, call: &Call, lane: usize) {
+    fn sent(&self, call: &Header, lane: usize) {
         let books = &self.books[lane];
-        if call.header().was_queued_by() == NONE {
+        if call.was_queued_by() == NONE {
             sub(&self.queued);
             add(&books.dispatched);
         } else {
             sub(&books.queued);
         }
-        add(&books.in_flight);
+        books.enter();
     }
 
+    /// Runs a call here and now, and again for as long as its policy says so.
     fn run_inline(&self, inline: &dyn Inline, call: &Call) {
         let header = call.header();
         let books = &self.books[0];
-        add(&books.dispatched);
-        add(&books.queued);
-        if !header.enter_queue(0) {
-            sub(&books.queued);
-            return;
-        }
-        if header.leave_queue(0, 0) {
-            sub(&books.queued);
-            add(&books.in_flight);
-            if header.begin() {
-                inline.run(call);
+        loop {
+            add(&books.dispatched);
+            add(&books.queued);
+            if !header.enter_queue(0) {
+                sub(&books.dispatched);
+                sub(&books.queued);
+                return;
             }
-            self.finished(header);
+            call.clone().set_clock(TimeoutFrom::Submission);
+            let Some(attempt) = header.leave_queue(0) else { return };
+            sub(&books.queued);
+            books.enter();
+            let job = Job::new(call.clone(), attempt, Place { index: 0, generation: 0 });
+            if job.begin() {
+                inline.run(&job);
+            }
+            drop(job);
+            let Some(delay) = self.inline_retry(header.id) else { return };
+            std::thread::sleep(delay);
+            self.unpark(header.id);
         }
+    }
+
+    /// How long to wait before the call `id` runs again, where it is to.
+    fn inline_retry(&self, id: u64) -> Option<Duration> {
+        self.parked().get(&id).and_then(|(_, delay)| *delay)
     }
 
     /// No worker is left for this call.
@@ -280,7 +360,7 @@ impl Core {
         } else {
             Error::stopped()
         };
-        call.fail(error, true);
+        call.fail(error, None);
     }
 
     /// One accepted call less.
@@ -289,47 +369,39 @@ impl Core {
             if self.phase.load(Ordering::SeqCst) != OPEN {
                 self.finish_workers();
             }
-            drop(self.gate());
-            self.changed.notify_all();
+            self.wake();
         }
     }
 
-    /// A call has gone back from a worker to the shared queue.
-    pub(crate) fn queue_shared(&self, from: usize) {
-        add(&self.queued);
-        sub(&self.books[from].dispatched);
+    /// Counts a call into the queue of `owner`, or into the one that no lane owns.
+    pub(crate) fn count_queued(&self, owner: usize) {
+        add(self.books.get(owner).map_or(&self.queued, |books| &books.queued));
     }
 
-    /// A call has left the queue that counted it.
+    /// Counts it out again.
+    pub(crate) fn uncount_queued(&self, owner: usize) {
+        sub(self.books.get(owner).map_or(&self.queued, |books| &books.queued));
+    }
+
+    /// A call that was queued by `owner` is given to somebody else.
     pub(crate) fn unqueue(&self, owner: usize) {
-        match self.books.get(owner) {
-            Some(books) => {
-                sub(&books.queued);
-                sub(&books.dispatched);
-            }
-            None => sub(&self.queued),
+        self.uncount_queued(owner);
+        if let Some(books) = self.books.get(owner) {
+            sub(&books.dispatched);
         }
     }
 
-    pub(crate) fn clear_in_flight(&self, lane: &mut Lane) {
-        for _ in 0..std::mem::take(&mut lane.in_flight) {
-            sub(&self.books[lane.index].in_flight);
-        }
-    }
-
-    /// The worker at `lane`, incarnation `generation`, has room for one more.
-    pub(crate) fn release_lane(&self, lane: usize, generation: u64) {
-        if let Engine::Inline(_) = self.engine {
-            sub(&self.books[lane].in_flight);
+    /// The worker of `place` has room for one more.
+    fn release(&self, place: Place) {
+        if !self.books[place.index].leave(place.generation) || self.direct || matches!(self.engine, Engine::Inline(_)) {
             return;
         }
         let mut dropped = Vec::new();
-        let (group_at, at) = self.home(lane);
+        let (group_at, at) = self.home(place.index);
         let mut group = self.group(group_at);
         let own = &mut group.lanes[at];
-        if own.generation == generation && own.in_flight > 0 {
+        if own.generation == place.generation && own.in_flight > 0 {
             own.in_flight -= 1;
-            sub(&self.books[lane].in_flight);
             if self.settings.on_demand {
                 own.status = Status::Finishing;
                 if let Some(link) = &own.link {
@@ -360,7 +432,7 @@ impl Core {
                 alive,
                 pid,
                 queued: get(&books.queued),
-                in_flight: get(&books.in_flight),
+                in_flight: books.in_flight(),
                 dispatched: get(&books.dispatched),
                 completed: get(&books.completed),
                 failed: get(&books.failed),
@@ -391,7 +463,7 @@ impl Loads for Core {
         !self.books[index].gone.load(Ordering::Acquire)
     }
     fn active(&self, index: usize) -> u64 {
-        get(&self.books[index].queued) + get(&self.books[index].in_flight)
+        get(&self.books[index].queued) + self.books[index].in_flight()
     }
     fn total(&self, index: usize) -> u64 {
         get(&self.books[index].dispatched)
@@ -399,24 +471,18 @@ impl Loads for Core {
 }
 
 impl Ledger for Core {
-    fn settling(&self, call: &Header, from: u8, ok: bool, finished: bool) {
-        let lane = call.lane();
-        if from == QUEUED {
-            match self.books.get(call.was_queued_by()) {
-                Some(books) => sub(&books.queued),
-                None => sub(&self.queued),
-            }
+    fn settling(&self, call: &Header, from: Phase, ok: bool, left: Option<Place>) {
+        if from == Phase::Queued {
+            self.uncount_queued(call.was_queued_by());
         }
-        if let Some(books) = self.books.get(lane) {
+        if let Some(books) = self.books.get(call.lane()) {
             books.outcome(ok);
         }
         add(if ok { &self.completed } else { &self.failed });
-        if finished && from >= QUEUED {
-            if let Some((lane, generation)) = call.finish() {
-                self.release_lane(lane, generation);
-            }
+        if let Some(place) = left {
+            self.release(place);
         }
-        if from == WAITING {
+        if from == Phase::Waiting {
             self.unpark(call.id);
         }
     }
@@ -425,15 +491,58 @@ impl Ledger for Core {
         self.resolved();
     }
 
-    fn tell_cancelled(&self, call: &Header) {
-        let lane = call.lane();
-        if lane >= self.books.len() || matches!(self.engine, Engine::Inline(_)) {
+    fn left(&self, place: Place) {
+        self.release(place);
+    }
+
+    fn interrupt(&self, lane: usize, id: u64, attempt: u32, how: Interrupt) {
+        if matches!(self.engine, Engine::Inline(_)) {
             return;
         }
-        let (group, at) = self.home(lane);
-        let link = self.group(group).lanes[at].link.clone();
+        let (group_at, at) = if lane < self.books.len() { self.home(lane) } else { (0, NONE) };
+        let mut group = self.group(group_at);
+        let over = group.note_over();
+        let link = group.lanes.get(at).and_then(|lane| lane.link.clone());
+        drop(group);
+        drop(over);
         if let Some(link) = link {
-            link.cancelled(call);
+            link.interrupt(id, attempt, how);
         }
+    }
+
+    fn retrying(&self, call: &Call, from: Phase, left: Option<Place>, delay: Duration) {
+        let header = call.header();
+        if from == Phase::Queued {
+            self.uncount_queued(header.was_queued_by());
+        }
+        add(&self.retried);
+        self.park(call.clone(), Some(delay));
+        if let Some(place) = left {
+            self.release(place);
+        }
+        if header.phase() == Phase::Settled {
+            // Cancelled before it was kept: nobody else would take it out.
+            self.unpark(header.id);
+            return;
+        }
+        if let Engine::Inline(_) = self.engine {
+            return;
+        }
+        let (me, again, id) = (self.me.clone(), call.clone(), header.id);
+        let go_on = move || {
+            if let Some(core) = me.upgrade()
+                && core.unpark(id)
+            {
+                core.dispatch(again);
+            }
+        };
+        let set = header.care.as_ref().map(|care| care.wake_after(delay, go_on));
+        if let Some(Err(error)) = set {
+            call.fail(Error::unsupported(format!("no thread can be started to wait for a retry: {error}")), None);
+        }
+    }
+
+    fn may_retry(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) != ABORTED
     }
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::stats::Books;
 use crate::backend::{Link, Place};
-use crate::call::Call;
+use crate::call::{Call, Job, Phase};
 
 /// Where a worker is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,13 @@ impl Lane {
         }
     }
 
+    /// What the present incarnation still says of its calls is no longer heard.
+    pub(crate) fn renew(&mut self, books: &Books) {
+        self.generation += 1;
+        self.in_flight = 0;
+        books.renew(self.generation);
+    }
+
     pub(crate) fn place(&self) -> Place {
         Place { index: self.index, generation: self.generation }
     }
@@ -74,13 +82,42 @@ impl Lane {
 /// A queue and the workers that it feeds.
 pub(crate) struct Group {
     pub(crate) waiting: VecDeque<Call>,
+    /// How many of the calls that wait may have been settled, as far as anybody said.
+    over: usize,
     pub(crate) lanes: Vec<Lane>,
 }
 
+/// From so many calls that are over on, the queue is looked through.
+const FEW: usize = 32;
+
 impl Group {
+    pub(crate) fn new(lanes: Vec<Lane>) -> Self {
+        Group { waiting: VecDeque::new(), over: 0, lanes }
+    }
+
+    /// Notes that a call which may wait here is settled. Once half of the queue is, it is swept: what it held of them
+    /// is returned, to be dropped outside of the lock. So they cost a fixed time each, and little memory.
+    pub(crate) fn note_over(&mut self) -> Vec<Call> {
+        self.over += 1;
+        let length = self.waiting.len() + self.lanes.iter().map(|lane| lane.pinned.len()).sum::<usize>();
+        if self.over < FEW || self.over * 2 < length {
+            return Vec::new();
+        }
+        self.over = 0;
+        let mut over = Vec::new();
+        let pinned = self.lanes.iter_mut().map(|lane| &mut lane.pinned);
+        for queue in std::iter::once(&mut self.waiting).chain(pinned) {
+            let (settled, going): (VecDeque<_>, _) =
+                std::mem::take(queue).into_iter().partition(|call| call.header().phase() == Phase::Settled);
+            *queue = going;
+            over.extend(settled);
+        }
+        over
+    }
+
     /// Takes the next call for the lane at `at`, if its worker can take one now. Settled calls on the way go to
     /// `dropped`.
-    pub(crate) fn next(&mut self, at: usize, window: usize, dropped: &mut Vec<Call>) -> Option<(Call, Place)> {
+    pub(crate) fn next(&mut self, at: usize, window: usize, dropped: &mut Vec<Call>) -> Option<Job> {
         let lane = &mut self.lanes[at];
         if lane.status != Status::Up || lane.in_flight >= window {
             return None;
@@ -88,10 +125,11 @@ impl Group {
         loop {
             let call = lane.pinned.pop_front().or_else(|| self.waiting.pop_front())?;
             let place = lane.place();
-            if call.header().leave_queue(place.index, place.generation) {
+            if let Some(attempt) = call.header().leave_queue(place.index) {
                 lane.in_flight += 1;
-                return Some((call, place));
+                return Some(Job::new(call, attempt, place));
             }
+            self.over = self.over.saturating_sub(1);
             dropped.push(call);
         }
     }

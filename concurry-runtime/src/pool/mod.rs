@@ -73,9 +73,10 @@ impl Pool {
         self.core().phase.load(Ordering::SeqCst) != OPEN
     }
 
-    /// Waits until every accepted call has resolved.
+    /// Waits until every accepted call has resolved. Called by a worker of this very pool it returns at once, since that
+    /// worker's own call is among them.
     pub fn wait_idle(&self) {
-        self.core().wait_until(None, |core| core.outstanding.load(Ordering::SeqCst) == 0);
+        self.core().wait_idle();
     }
 
     /// What the pool and its workers have done so far. At rest the figures add up.

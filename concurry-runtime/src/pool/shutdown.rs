@@ -4,14 +4,45 @@
 //! it, so no thread waits for that. Past the deadline, or on `abort`, what is left resolves to `Error::Stopped` and
 //! workers are killed; a thread that is inside a method cannot be killed and is left to end by itself.
 
+use std::cell::Cell;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 use super::core::{ABORTED, Core, Engine, Gate, OPEN, STOPPING};
 use super::lane::Status;
-use crate::call::Call;
+use crate::call::{Call, Job};
 use crate::error::{Error, Result};
+
+/// Somebody who waits for the pool as a whole.
+struct Waiter<'a>(&'a Core);
+
+impl<'a> Waiter<'a> {
+    fn of(core: &'a Core) -> Self {
+        core.waiters.fetch_add(1, Ordering::SeqCst);
+        Waiter(core)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.waiters.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+thread_local! {
+    /// The pool, as a number, whose worker's end this thread sees to.
+    static ENDING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Ends what [`Core::ending`] begins.
+pub(crate) struct Ending(usize);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        ENDING.set(self.0);
+    }
+}
 
 impl Core {
     /// Takes no more calls; workers end when the last accepted one has resolved.
@@ -27,6 +58,7 @@ impl Core {
         if let Engine::Inline(inline) = &self.engine {
             inline.close();
             self.live.store(0, Ordering::SeqCst);
+            self.wake();
             return;
         }
         for at in 0..self.groups.len() {
@@ -35,6 +67,7 @@ impl Core {
                 match lane.status {
                     Status::Up => {
                         lane.status = Status::Finishing;
+                        self.close_door(lane.index);
                         if let Some(link) = &lane.link {
                             link.finish();
                         }
@@ -48,12 +81,22 @@ impl Core {
                 }
             }
         }
-        drop(self.gate());
-        self.changed.notify_all();
+        self.wake();
+    }
+
+    /// Wakes whoever waits for the pool as a whole.
+    pub(crate) fn wake(&self) {
+        // Who waits says so before it looks at what it waits for; who changes that looks afterwards whether anybody waits.
+        fence(Ordering::SeqCst);
+        if self.waiters.load(Ordering::Relaxed) > 0 {
+            drop(self.gate());
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until `done`, or until the deadline; whether it came true.
     pub(crate) fn wait_until(&self, deadline: Option<Instant>, mut done: impl FnMut(&Core) -> bool) -> bool {
+        let _waiter = Waiter::of(self);
         let mut gate = self.gate();
         loop {
             if done(self) {
@@ -72,8 +115,16 @@ impl Core {
         }
     }
 
+    /// Waits until every accepted call has resolved. A worker of the pool does not wait: its own call is one of them.
+    pub(crate) fn wait_idle(&self) {
+        if !self.is_own_thread() {
+            self.wait_until(None, |core| core.outstanding.load(Ordering::SeqCst) == 0);
+        }
+    }
+
     /// Waits until `done` of what the gate holds.
     pub(crate) fn wait_until_gate(&self, mut done: impl FnMut(&Gate) -> bool) {
+        let _waiter = Waiter::of(self);
         let mut gate = self.gate();
         while !done(&gate) {
             gate = self.changed.wait(gate).unwrap_or_else(PoisonError::into_inner);
@@ -101,25 +152,27 @@ impl Core {
     pub(crate) fn abort(&self) -> Result<()> {
         self.phase.store(ABORTED, Ordering::SeqCst);
         let mut calls: Vec<Call> = self.take_parked();
+        let mut jobs: Vec<Job> = Vec::new();
         for at in 0..self.groups.len() {
             let mut group = self.group(at);
             calls.extend(group.waiting.drain(..));
             for at in 0..group.lanes.len() {
                 let lane = &mut group.lanes[at];
                 calls.extend(lane.pinned.drain(..));
+                self.close_door(lane.index);
                 let mut lingers = false;
                 if let Some(link) = &lane.link {
                     lingers = link.kill();
-                    calls.extend(link.drain());
+                    jobs.extend(link.drain());
+                    calls.extend(link.running());
                 }
                 if lingers {
                     // Nobody can wait for it: it is let go of, and what it still says is not heard.
                     lane.thread = None;
                 }
                 if lingers || lane.status == Status::Vacant {
-                    lane.generation += 1;
+                    lane.renew(&self.books[lane.index]);
                     lane.link = None;
-                    self.clear_in_flight(lane);
                     if lane.status != Status::Gone {
                         lane.status = Status::Gone;
                         self.books[lane.index].gone.store(true, Ordering::Release);
@@ -128,8 +181,11 @@ impl Core {
                 }
             }
         }
+        for job in jobs {
+            job.give_up(Error::stopped());
+        }
         for call in calls {
-            call.fail(Error::stopped(), true);
+            call.fail(Error::stopped(), None);
         }
         if let Engine::Inline(_) = self.engine {
             self.finish_workers();
@@ -160,11 +216,26 @@ impl Core {
         }
     }
 
+    /// Marks this thread as one that sees to the end of a worker of this pool. Its lane has another thread by then,
+    /// which waits for this one; so code of the user's that runs here must not wait for that.
+    pub(crate) fn ending(&self) -> Ending {
+        Ending(ENDING.replace(std::ptr::from_ref(self) as usize))
+    }
+
     /// Whether this thread is a worker of this pool.
     fn is_own_thread(&self) -> bool {
+        if let Engine::Inline(inline) = &self.engine {
+            return inline.is_inside();
+        }
+        if ENDING.get() == std::ptr::from_ref(self) as usize {
+            return true;
+        }
         let me = std::thread::current().id();
         (0..self.groups.len()).any(|at| {
-            self.group(at).lanes.iter().any(|lane| lane.thread.as_ref().is_some_and(|thread| thread.thread().id() == me))
+            self.group(at)
+                .lanes
+                .iter()
+                .any(|lane| lane.thread.as_ref().is_some_and(|thread| thread.thread().id() == me))
         })
     }
 }

@@ -62,7 +62,8 @@ pub struct WorkerStats {
 #[derive(Default)]
 pub(crate) struct Books {
     pub(crate) queued: AtomicU64,
-    pub(crate) in_flight: AtomicU64,
+    /// The incarnation of the worker, above the number of calls that are with it.
+    flight: AtomicU64,
     pub(crate) dispatched: AtomicU64,
     pub(crate) completed: AtomicU64,
     pub(crate) failed: AtomicU64,
@@ -71,7 +72,34 @@ pub(crate) struct Books {
     pub(crate) gone: AtomicBool,
 }
 
+/// The part of `flight` that counts.
+const COUNT: u64 = u32::MAX as u64;
+
 impl Books {
+    /// Calls that are with the worker.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.flight.load(Ordering::Acquire) & COUNT
+    }
+
+    /// A call goes to the worker.
+    pub(crate) fn enter(&self) {
+        self.flight.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A call leaves incarnation `generation`; `false` where that is gone, and all that it had was counted out.
+    pub(crate) fn leave(&self, generation: u64) -> bool {
+        let leave = |flight: u64| {
+            let here = flight >> 32 == generation & COUNT && flight & COUNT > 0;
+            here.then(|| flight - 1)
+        };
+        self.flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, leave).is_ok()
+    }
+
+    /// Incarnation `generation` begins, with nothing; whatever the one before had is counted out.
+    pub(crate) fn renew(&self, generation: u64) {
+        self.flight.store((generation & COUNT) << 32, Ordering::Release);
+    }
+
     pub(crate) fn outcome(&self, ok: bool) {
         add(if ok { &self.completed } else { &self.failed });
     }

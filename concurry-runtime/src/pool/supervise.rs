@@ -9,18 +9,18 @@ use std::time::Instant;
 
 use super::core::{ABORTED, Core, Engine, OPEN};
 use super::lane::{Group, Status};
-use super::stats::add;
+use super::stats::{add, sub};
 use crate::backend::{End, Host, Place};
-use crate::call::{Call, Header, NONE};
+use crate::call::{Call, Job, NONE};
 use crate::error::Error;
+use crate::panics;
 
 impl Core {
     /// Starts the worker of the lane at `at`; what went wrong, where it could not even be tried.
     pub(crate) fn start(&self, group: &mut Group, at: usize) -> Result<(), Error> {
         let (Engine::Workers(backend), Some(host)) = (&self.engine, self.host()) else { return Ok(()) };
         let lane = &mut group.lanes[at];
-        lane.generation += 1;
-        lane.in_flight = 0;
+        lane.renew(&self.books[lane.index]);
         lane.status = Status::Starting;
         let previous = lane.thread.take();
         let started = backend.start(lane.place(), host, previous)?;
@@ -51,24 +51,43 @@ impl Core {
     /// Resolves calls with the errors that go with them; not under a group's lock.
     pub(crate) fn fail_all(&self, failed: Vec<(Call, Error)>) {
         for (call, error) in failed {
-            call.fail(error.at(self.settings.worker, ""), true);
+            call.fail(error.at(self.settings.worker, ""), None);
         }
     }
 
     /// Moves calls from a worker that is gone back into the queue, at the front and in order.
-    fn requeue(&self, group: &mut Group, at: usize, left: Vec<Call>, dropped: &mut Vec<Call>) {
+    fn requeue(
+        &self,
+        group: &mut Group,
+        at: usize,
+        left: Vec<Job>,
+        dropped: &mut Vec<Call>,
+        failed: &mut Vec<(Call, Error)>,
+    ) {
         let index = group.lanes[at].index;
-        for call in left.into_iter().rev() {
+        for job in left.into_iter().rev() {
+            let (call, attempt) = job.take_back();
             let header = call.header();
+            if header.is_cancelled() {
+                // The worker was told and died before it could say that it had not begun. Now nobody begins it.
+                failed.push((call, Error::cancelled()));
+                continue;
+            }
             let pinned = header.pinned != NONE;
             let owner = if self.is_shared() && !pinned { NONE } else { index };
-            if !header.back() || !header.enter_queue(owner) {
+            if !header.back(attempt) {
                 dropped.push(call);
                 continue;
             }
-            match self.books.get(owner) {
-                Some(books) => add(&books.queued),
-                None => self.queue_shared(index),
+            // Its count as given to this worker stands, unless it is nobody's again.
+            if owner == NONE {
+                sub(&self.books[index].dispatched);
+            }
+            self.count_queued(owner);
+            if !header.enter_queue(owner) {
+                self.uncount_queued(owner);
+                dropped.push(call);
+                continue;
             }
             if pinned {
                 group.lanes[at].pinned.push_front(call);
@@ -100,7 +119,7 @@ impl Core {
         for call in orphans {
             let header = call.header();
             let queued_by = header.was_queued_by();
-            if !header.back() {
+            if !header.back(header.attempt()) {
                 continue;
             }
             self.unqueue(queued_by);
@@ -112,44 +131,27 @@ impl Core {
         self.gate().last_status = Some(status.to_owned());
     }
 
-    fn wake(&self) {
-        drop(self.gate());
-        self.changed.notify_all();
-    }
-
     /// A worker that should be there is not: starts another or gives it up. Returns the calls to find a home for.
-    fn replace(&self, group: &mut Group, at: usize, status: &str) -> VecDeque<Call> {
+    fn replace(&self, group: &mut Group, at: usize, status: &str, how: How) -> VecDeque<Call> {
         let mut status = status.to_owned();
+        let mut counts = how == How::Died;
         loop {
             let phase = self.phase.load(Ordering::SeqCst);
             let idle = phase != OPEN && self.outstanding.load(Ordering::SeqCst) == 0;
             let making = self.making.load(Ordering::SeqCst);
             let allowed = phase != ABORTED && !idle && !making;
-            if !allowed || !group.lanes[at].may_restart(Instant::now(), self.settings.max_restarts) {
+            let lane = &mut group.lanes[at];
+            if !allowed || (counts && !lane.may_restart(Instant::now(), self.settings.max_restarts)) {
                 self.note_end(&status);
                 return self.gone(group, at);
             }
+            counts = true;
             add(&self.books[group.lanes[at].index].restarts);
             match self.start(group, at) {
                 Ok(()) => return VecDeque::new(),
                 Err(error) => status = error.to_string(),
             }
         }
-    }
-
-    /// Takes the call that a dead worker was running out of what it had.
-    fn separate(&self, calls: Vec<Call>, place: Place, status: &str, running: Option<u64>, failed: &mut Vec<(Call, Error)>) -> Vec<Call> {
-        let mut left = Vec::new();
-        for call in calls {
-            if Some(call.header().id) == running {
-                let name = format!("{}[{}]", self.settings.worker, place.index);
-                let error = Error::worker_died(status).at(name, call.header().method_name());
-                failed.push((call, error));
-            } else {
-                left.push(call);
-            }
-        }
-        left
     }
 }
 
@@ -164,6 +166,12 @@ impl Host for Core {
         group.lanes[at].status = Status::Up;
         let over = self.phase.load(Ordering::SeqCst) != OPEN && self.outstanding.load(Ordering::SeqCst) == 0;
         self.pump(&mut group, at, &mut dropped);
+        if self.direct
+            && let Some(link) = group.lanes[at].link.clone()
+        {
+            // The queue is empty, since the window has no bound: from now on calls need not go through it.
+            *self.door(place.index) = Some((link, place.generation));
+        }
         let idle_on_demand = self.settings.on_demand && group.lanes[at].in_flight == 0;
         if over || idle_on_demand {
             group.lanes[at].status = Status::Finishing;
@@ -177,48 +185,54 @@ impl Host for Core {
     }
 
     fn ended(&self, place: Place, end: End) {
+        let _ending = self.ending();
         let (group_at, at) = self.home(place.index);
         let (mut dropped, mut failed, mut orphans) = (Vec::new(), Vec::new(), VecDeque::new());
+        let mut victim = None;
+        // The words of a constructor's own error come from the user's code, so they are asked for before the lock.
+        let status = match &end {
+            End::Finished | End::Replaced { .. } => String::new(),
+            End::Failed(error) => panics::text_of(error),
+            End::Died { status, .. } => status.clone(),
+        };
         {
             let mut group = self.group(group_at);
             let lane = &mut group.lanes[at];
             if lane.generation != place.generation || lane.status == Status::Gone {
                 return;
             }
-            self.clear_in_flight(lane);
-            // What the old incarnation still says of its calls is no longer heard.
-            lane.generation += 1;
+            lane.renew(&self.books[place.index]);
+            self.close_door(place.index);
             let left = lane.link.take().map(|link| link.drain()).unwrap_or_default();
             let making = self.making.load(Ordering::SeqCst);
-            let mut expected = false;
             let mut not_up = None;
-            let status = match end {
-                End::Finished => {
-                    expected = true;
-                    String::new()
-                }
+            let how = match end {
+                End::Finished => How::AsItShould,
                 End::Failed(error) => {
                     if making {
                         self.gate().init_error.get_or_insert_with(|| error.clone());
                     }
-                    let status = error.to_string();
                     not_up = Some(error);
-                    status
+                    How::Died
                 }
-                End::Died { status, running } => {
+                End::Replaced { running } => {
+                    victim = running.map(|job| (job, Error::cancelled()));
+                    How::Replaced
+                }
+                End::Died { running, .. } => {
                     if making {
                         self.gate().init_error.get_or_insert_with(|| Error::worker_died(status.clone()));
                     }
-                    let left = self.separate(left, place, &status, running, &mut failed);
-                    self.requeue(&mut group, at, left, &mut dropped);
-                    status
+                    victim = running.map(|job| (job, Error::worker_died(status.clone())));
+                    How::Died
                 }
             };
+            self.requeue(&mut group, at, left, &mut dropped, &mut failed);
             if self.settings.on_demand {
                 group.lanes[at].status = Status::Vacant;
                 if let Some(error) = not_up {
                     failed.extend(group.waiting.pop_front().map(|call| (call, error)));
-                } else if !expected {
+                } else if how == How::Died {
                     add(&self.books[place.index].restarts);
                 }
                 let phase = self.phase.load(Ordering::SeqCst);
@@ -227,20 +241,27 @@ impl Host for Core {
                 } else {
                     self.staff(&mut group, &mut failed);
                 }
-            } else if expected {
+            } else if how == How::AsItShould {
                 orphans = self.gone(&mut group, at);
             } else {
-                orphans = self.replace(&mut group, at, &status);
+                orphans = self.replace(&mut group, at, &status, how);
             }
+        }
+        if let Some((job, error)) = victim {
+            // Which worker of the pool it was is worth knowing when it died.
+            job.fail(error.at(format!("{}[{}]", self.settings.worker, place.index), job.header().method_name()));
         }
         self.fail_all(failed);
         self.rehouse(orphans);
         self.wake();
     }
+}
 
-    fn finished(&self, call: &Header) {
-        if let Some((lane, generation)) = call.finish() {
-            self.release_lane(lane, generation);
-        }
-    }
+/// How a worker came to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    AsItShould,
+    /// Ended for the sake of a call that nobody wants any more; no death.
+    Replaced,
+    Died,
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::frame::MOST;
+use crate::panics;
 
 /// How a worker's messages are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,19 @@ pub enum Codec {
     MsgPack,
 }
 
-const HINT: &str = "types such as `serde_json::Value`, `#[serde(flatten)]` and `untagged` need `#[worker(codec = \"msgpack\")]`";
+const HINT: &str =
+    "types such as `serde_json::Value`, `#[serde(flatten)]` and `untagged` need `#[worker(codec = \"msgpack\")]`";
+
+/// Runs a user's `Serialize`, which may panic as well as fail.
+pub(crate) fn checked(encode: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<Vec<u8>, String> {
+    panics::caught_text(encode).unwrap_or_else(|why| Err(format!("cannot be encoded: its `Serialize` panicked: {why}")))
+}
+
+/// Runs a user's `Deserialize`, likewise.
+pub(crate) fn checked_decode<T>(decode: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    panics::caught_text(decode)
+        .unwrap_or_else(|why| Err(format!("cannot be decoded: its `Deserialize` panicked: {why}")))
+}
 
 /// `value` as bytes.
 pub(crate) fn encode<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Result<Vec<u8>, String> {
@@ -72,7 +85,9 @@ impl io::Write for Bounded<'_> {
 }
 
 fn too_large() -> String {
-    format!("cannot be sent: it takes more than {MOST} bytes; pass a path or a key instead of the data, or split the call")
+    format!(
+        "cannot be sent: it takes more than {MOST} bytes; pass a path or a key instead of the data, or split the call"
+    )
 }
 
 /// The value that `bytes` hold, all of them.

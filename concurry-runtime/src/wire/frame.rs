@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Call = 2,
     /// To the worker: a call is cancelled.
     Cancel = 3,
+    /// To the worker: a call is given up; end at once if it is running.
+    Leave = 5,
     /// To the worker: end once everything before this is done.
     Stop = 4,
     /// From the worker: it takes calls.
@@ -42,6 +44,7 @@ impl Kind {
             2 => Kind::Call,
             3 => Kind::Cancel,
             4 => Kind::Stop,
+            5 => Kind::Leave,
             16 => Kind::Ready,
             17 => Kind::Failed,
             18 => Kind::Value,

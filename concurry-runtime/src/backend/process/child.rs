@@ -10,7 +10,6 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -103,16 +102,20 @@ impl Driver {
         }
     }
 
-    fn cancel(&self, id: u64) {
+    fn cancel(&self, id: u64, hard: bool) {
         let mut queue = self.queue();
         if let Some(at) = queue.tasks.iter().position(|task| task.head.id == id) {
             queue.tasks.remove(at);
             drop(queue);
             self.tell_error(Kind::Error, id, &Error::cancelled());
-        } else if let Some((running, flag)) = &queue.running {
-            if *running == id {
-                flag.store(true, Ordering::Release);
+        } else if let Some((running, flag)) = &queue.running
+            && *running == id
+        {
+            if hard {
+                // The lock is held, so the worker cannot have gone on to another call: this one alone is lost.
+                leave();
             }
+            flag.store(true, Ordering::Release);
         }
     }
 }
@@ -142,9 +145,10 @@ pub(super) fn main(socket: UnixStream) -> ! {
         Ok(None) => leave(),
         Err(why) => refuse(&socket, why),
     };
-    let mark = match file.ok_or_else(|| "the shared memory did not arrive".to_owned()).and_then(|file| {
-        Mark::open(file).map_err(|error| format!("the shared memory could not be used: {error}"))
-    }) {
+    let mark = match file
+        .ok_or_else(|| "the shared memory did not arrive".to_owned())
+        .and_then(|file| Mark::open(file).map_err(|error| format!("the shared memory could not be used: {error}")))
+    {
         Ok(mark) => Arc::new(mark),
         Err(why) => refuse(&socket, why),
     };
@@ -157,19 +161,18 @@ pub(super) fn main(socket: UnixStream) -> ! {
         Err(error) => refuse(&socket, format!("its executable could not be looked at: {error}")),
     }
     let serve = sys::entry_at(start.serve);
-    let driver = Arc::new(Driver {
-        socket,
-        writing: Mutex::new(()),
-        queue: Mutex::default(),
-        arrived: Condvar::new(),
-        mark,
-    });
+    let driver =
+        Arc::new(Driver { socket, writing: Mutex::new(()), queue: Mutex::default(), arrived: Condvar::new(), mark });
     let name = format!("{}-{}", start.pool_name, start.index).replace('\0', "?");
     let theirs = driver.clone();
     let spawned = std::thread::Builder::new().name(name).spawn(move || {
         sys::watch_stack(theirs.mark.overflow_word());
-        serve(start, theirs);
-        end(0)
+        // Panics of the user's code are caught where it is run. If one gets here all the same, the process is to end:
+        // its driver waits for it, not for this thread.
+        match panics::caught(|| serve(start, theirs)) {
+            Ok(()) => end(0),
+            Err(_) => leave(),
+        }
     });
     if let Err(error) = spawned {
         refuse(&driver.socket, format!("its process could not make a thread: {error}"));
@@ -197,8 +200,7 @@ fn receive_start(socket: &UnixStream) -> Result<Option<(Start, Option<OwnedFd>)>
             bytes.resize(length, 0);
         }
     }
-    let start = codec::decode(Codec::Bincode, &bytes[HEAD..])
-        .map_err(|why| format!("its description {why}"))?;
+    let start = codec::decode(Codec::Bincode, &bytes[HEAD..]).map_err(|why| format!("its description {why}"))?;
     Ok(Some((start, file)))
 }
 
@@ -230,7 +232,8 @@ fn take(driver: &Driver, head: Head, message: Vec<u8>) {
             driver.queue().tasks.push_back(task);
             driver.arrived.notify_one();
         }
-        Kind::Cancel => driver.cancel(head.id),
+        Kind::Cancel => driver.cancel(head.id, false),
+        Kind::Leave => driver.cancel(head.id, true),
         Kind::Stop => {
             driver.queue().stop = true;
             driver.arrived.notify_one();
@@ -249,15 +252,12 @@ pub(super) fn serve<W: Worker>(start: Start, driver: Arc<Driver>) {
     let Some(wire) = W::wire() else {
         return fail(Error::unsupported(format!("{} is `local`", W::NAME)));
     };
-    let init = match (wire.decode_init)(codec, &start.init) {
+    let init = match codec::checked_decode(|| (wire.decode_init)(codec, &start.init)) {
         Ok(init) => init,
         Err(why) => return fail(Error::codec(format!("the constructor's arguments {why}"))),
     };
-    let recipe = Recipe::<W> {
-        init,
-        start_hook: start.hook.map(sys::hook_at),
-        pool_name: Arc::from(start.pool_name.as_str()),
-    };
+    let recipe =
+        Recipe::<W> { init, start_hook: start.hook.map(sys::hook_at), pool_name: Arc::from(start.pool_name.as_str()) };
     let mut worker = match recipe.make() {
         Ok(worker) => worker,
         Err(error) => return fail(error),
@@ -276,7 +276,10 @@ pub(super) fn serve<W: Worker>(start: Start, driver: Arc<Driver>) {
             None => match recipe.rebuild() {
                 Ok(worker) => worker,
                 Err(error) => {
-                    return fail(Error::init_failed(format!("it could not be built anew after a panic: {error}")));
+                    return fail(Error::init_failed(format!(
+                        "it could not be built anew after a panic: {}",
+                        panics::text_of(&error)
+                    )));
                 }
             },
         };
@@ -293,8 +296,7 @@ fn run<W: Worker>(
     index: usize,
 ) -> (Result<Vec<u8>, Error>, Option<W>) {
     let Task { head, message, cancelled, arrived } = task;
-    let decoded = catch_unwind(AssertUnwindSafe(|| (wire.decode)(wire.codec, &message)))
-        .unwrap_or_else(|payload| Err(format!("cannot be decoded: its `Deserialize` panicked: {}", panics::message(&*payload))));
+    let decoded = codec::checked_decode(|| (wire.decode)(wire.codec, &message));
     drop(message);
     let message = match decoded {
         Ok(message) => message,
@@ -310,19 +312,17 @@ fn run<W: Worker>(
     };
     let mut reply = RemoteReply { codec: wire.codec, outcome: None };
     let entered = context::enter(&context);
-    let ran = catch_unwind(AssertUnwindSafe(|| {
+    let ran = panics::caught(|| {
         let _replied = worker.call(message, &context, Reply::remote(&mut reply));
-    }));
+    });
     drop(entered);
     match ran {
         Ok(()) => {
             let outcome = reply.outcome.unwrap_or_else(|| Err(Error::codec("the method gave no reply")));
             (outcome, Some(worker))
         }
-        Err(payload) => {
-            let error = panics::error(&*payload);
+        Err(error) => {
             dismiss(worker);
-            dismiss(payload);
             (Err(error), None)
         }
     }

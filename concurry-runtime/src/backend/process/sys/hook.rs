@@ -12,7 +12,7 @@ use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, recvmsg};
 
 use super::super::hook;
@@ -77,13 +77,20 @@ pub(crate) fn adopt_socket() -> io::Result<UnixStream> {
     Ok(UnixStream::from(socket))
 }
 
+extern "C" fn do_nothing(_: libc::c_int) {}
+
 /// A broken pipe is an error and Ctrl-C the driver's business.
+///
+/// Ctrl-C is caught by a handler that does nothing instead of being ignored: programs that a worker starts get the
+/// default back, as they would anywhere else. (`std::process` gives them the default of SIGPIPE by itself.)
 pub(crate) fn ignore_signals() {
-    for which in [Signal::SIGPIPE, Signal::SIGINT] {
-        // SAFETY: ignoring a signal installs no handler that could run at a bad moment.
-        let ignored = unsafe { signal(which, SigHandler::SigIgn) };
-        debug_assert!(ignored.is_ok());
-    }
+    // SAFETY: ignoring a signal installs no handler that could run at a bad moment.
+    let pipe =
+        unsafe { sigaction(Signal::SIGPIPE, &SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty())) };
+    let nothing = SigAction::new(SigHandler::Handler(do_nothing), SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: a handler that does nothing does nothing that may not be done in a handler.
+    let interrupt = unsafe { sigaction(Signal::SIGINT, &nothing) };
+    debug_assert!(pipe.is_ok() && interrupt.is_ok());
 }
 
 /// Reads up to `buffer.len()` bytes and the file descriptor that came with them.

@@ -18,10 +18,17 @@ const ALTERNATE: usize = 64 << 10;
 extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     // SAFETY: the kernel gives a handler that asked for SA_SIGINFO a valid `info`; a segmentation fault has an
     // address in it.
-    let address = unsafe { (*info).si_addr() } as usize;
+    let (address, code) = unsafe { ((*info).si_addr() as usize, (*info).si_code) };
     let low = LOW.load(Ordering::Relaxed);
     let word = WORD.load(Ordering::Relaxed) as *const AtomicU64;
-    if low != 0 && !word.is_null() && address < low.saturating_add(4096) && address >= low.saturating_sub(REACH) {
+    // One that a program sent (`kill`, `raise`) has no address, and does not happen again by itself.
+    let was_sent = code <= 0;
+    if low != 0
+        && !was_sent
+        && !word.is_null()
+        && address < low.saturating_add(4096)
+        && address >= low.saturating_sub(REACH)
+    {
         // SAFETY: the word was made of a `&'static AtomicU64`.
         unsafe { (*word).store(1, Ordering::Release) };
         let text = b"\nconcurry: a worker's stack overflowed\n";
@@ -31,6 +38,10 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
     // SAFETY: `signal` may be called in a handler. With the default action back, the fault happens again on return
     // and ends the process as it would have without us.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
+    if was_sent {
+        // SAFETY: `raise` may be called in a handler. The signal is blocked in here, so it strikes on return.
+        unsafe { libc::raise(signal) };
+    }
 }
 
 /// Watches the stack of this thread until the process ends.
@@ -48,7 +59,8 @@ pub(crate) fn watch_stack(word: &'static AtomicU64) {
         // only what may be called in a handler.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = on_fault as extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize;
+            action.sa_sigaction =
+                on_fault as extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
             libc::sigaction(signal, &raw const action, std::ptr::null_mut());
         }

@@ -1,0 +1,119 @@
+//! Waiting a moment before going to sleep.
+//!
+//! Waking a thread that sleeps costs some ten to twenty microseconds, most of them the kernel's; an answer to a small
+//! call is there in less than one. So whoever waits first looks at memory for a short while: a microsecond or two with
+//! the processor's pause instruction, then yielding to whoever else wants to run, twenty microseconds at most.
+//!
+//! That pays only while there is a processor to spare, and only for who is usually lucky. So at most one thread fewer
+//! than there are processors goes on to yield at a time, and each waiter keeps a [`Patience`] that shrinks when it waited in vain.
+
+use std::hint;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The longest that anybody spins.
+const MOST: Duration = Duration::from_micros(20);
+/// How often the pause instruction is used before the first yield; some one to two microseconds.
+const PAUSES: u32 = 40;
+/// A waiter without patience tries again once in so many times.
+const AGAIN: u32 = 32;
+/// Patience is counted in steps, each worth twice the time of the one before; this many are [`MOST`].
+const STEPS: u32 = 5;
+
+static SPINNING: AtomicUsize = AtomicUsize::new(0);
+
+fn most_at_once() -> usize {
+    static MOST: OnceLock<usize> = OnceLock::new();
+    *MOST.get_or_init(|| thread::available_parallelism().map_or(1, usize::from).saturating_sub(1))
+}
+
+/// How long one waiter is worth spinning for, as far as it has shown.
+pub(crate) struct Patience {
+    /// The steps, or past [`STEPS`] how many times it has not been tried since they came to nothing.
+    steps: AtomicU32,
+    skipped: AtomicU32,
+}
+
+impl Patience {
+    pub(crate) const fn new() -> Self {
+        Patience { steps: AtomicU32::new(STEPS), skipped: AtomicU32::new(0) }
+    }
+
+    /// Spins until `done`, or until it is not worth it any more; whether it came true.
+    pub(crate) fn spin(&self, mut done: impl FnMut() -> bool) -> bool {
+        let steps = self.steps.load(Ordering::Relaxed);
+        if steps == 0 && self.skipped.fetch_add(1, Ordering::Relaxed) % AGAIN != AGAIN - 1 {
+            return done();
+        }
+        // One that is just being waited for needs the moment in which it hands over, so this part is anybody's, but
+        // where there is only one processor: nothing can happen meanwhile there.
+        for _ in 0..if most_at_once() == 0 { 0 } else { PAUSES } {
+            if done() {
+                self.pleased(steps);
+                return true;
+            }
+            hint::spin_loop();
+        }
+        let Some(_seat) = Seat::take() else { return done() };
+        let end = Instant::now() + MOST / (1 << (STEPS - steps.clamp(1, STEPS)));
+        loop {
+            if done() {
+                self.pleased(steps);
+                return true;
+            }
+            if Instant::now() >= end {
+                self.steps.store(steps.saturating_sub(1), Ordering::Relaxed);
+                return false;
+            }
+            thread::yield_now();
+        }
+    }
+
+    fn pleased(&self, steps: u32) {
+        if steps < STEPS {
+            self.steps.store((steps + 2).min(STEPS), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Leave to spin; given back on drop.
+struct Seat;
+
+impl Seat {
+    fn take() -> Option<Self> {
+        if SPINNING.fetch_add(1, Ordering::Relaxed) < most_at_once() {
+            return Some(Seat);
+        }
+        SPINNING.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        SPINNING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_wears_off_and_comes_back() {
+        let patience = Patience::new();
+        for _ in 0..1000 {
+            patience.spin(|| false);
+        }
+        // Where there is one processor nobody spins, and nothing is learned.
+        if most_at_once() > 0 {
+            assert_eq!(patience.steps.load(Ordering::Relaxed), 0);
+        }
+        for _ in 0..1000 {
+            assert!(patience.spin(|| true));
+        }
+        assert_eq!(patience.steps.load(Ordering::Relaxed), STEPS);
+    }
+}
