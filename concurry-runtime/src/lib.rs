@@ -14,6 +14,7 @@ mod options;
 mod panics;
 mod pool;
 mod spin;
+mod task;
 mod timer;
 mod wire;
 mod words;
@@ -29,6 +30,10 @@ pub use gather::{
 };
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
+pub use task::{
+    IntoFailure, IntoTaskArgs, Task, TaskMap, TaskMapUnordered, TaskOptions, TaskPool, TaskWorker, TaskWorkerClient,
+    TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions,
+};
 
 #[doc(hidden)]
 pub mod __private;

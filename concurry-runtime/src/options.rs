@@ -176,14 +176,12 @@ macro_rules! __option_setters {
         }
 
         /// The pool's name, for statistics and errors; by default the type's.
-        #[must_use]
         pub fn name(mut self, name: impl $crate::__private::std::convert::Into<$crate::__private::std::string::String>) -> Self {
             self.$field.set_name($crate::__private::std::convert::Into::into(name));
             self
         }
 
         /// Runs `hook` in each worker before its constructor, each time that a worker starts.
-        #[must_use]
         pub fn on_worker_start(mut self, hook: fn()) -> Self {
             self.$field.set_on_worker_start(hook);
             self
@@ -192,7 +190,6 @@ macro_rules! __option_setters {
     (@plain $field:tt $($(#[$doc:meta])* $option:ident: $type:ty,)*) => {
         $(
             $(#[$doc])*
-            #[must_use]
             pub fn $option(mut self, $option: $type) -> Self {
                 self.$field.said().$option = $crate::__private::std::option::Option::Some($option);
                 self

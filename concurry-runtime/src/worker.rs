@@ -193,6 +193,15 @@ impl<'a> Reply<'a> {
         Replied(())
     }
 
+    /// An error of ours: the method was not run, or its value is lost.
+    pub(crate) fn error(self, error: Error) -> Replied {
+        match self.0 {
+            Sink::Local(job) => job.give_up(error),
+            Sink::Remote(reply) => reply.outcome = Some(Err(error)),
+        }
+        Replied(())
+    }
+
     /// The method's own error.
     pub fn failure(self, failure: Captured) -> Replied {
         match self.0 {

@@ -87,11 +87,10 @@ fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
     let params = client::parameters(method, private);
     let (args, pattern) = client::pairs(method, private);
     let (value, gathered) = (shape.value(&method.output), gathered(method));
-    let call = if shape.options.local { quote!(task_call_local) } else { quote!(task_call) };
     quote! {
         #attributes
         #vis fn #name(#params) -> #private::TaskFuture<#value> {
-            #private::#call::<#name, _>(#args, |#pattern| <#name as #private::Task>::message(#gathered))
+            #private::task_call::<#name, _>(#args, |#pattern| <#name as #private::Task>::message(#gathered))
         }
     }
 }
@@ -219,11 +218,16 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
         quote!(#field: #name,)
     });
     let (args_name, init) = (local("args"), Shape::init());
+    let arity = if method.arguments().count() == 1 { quote!(One) } else { quote!(Many) };
+    let decode = if shape.options.local { quote!(never) } else { quote!(result) };
+    let span = method.output.ty.span();
+    let decode = quote_spanned!(span=> #private::Decode::<#value>::#decode());
     quote! {
         #[automatically_derived]
         impl #private::Task for #name {
             type Args = #args;
             type Output = #value;
+            type Shape = #private::#arity;
 
             fn message(#args_name: #args) -> #message {
                 let #gathered = #args_name;
@@ -234,8 +238,12 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
                 #init {}
             }
 
-            fn home() -> &'static #private::TaskHome {
-                static HOME: #private::TaskHome = #private::TaskHome::new();
+            fn decode() -> #private::Decode<#value> {
+                #decode
+            }
+
+            fn home() -> &'static #private::TaskHome<Self> {
+                static HOME: #private::TaskHome<#name> = #private::TaskHome::new();
                 &HOME
             }
         }

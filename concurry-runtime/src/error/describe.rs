@@ -14,6 +14,8 @@ impl Display for Place<'_> {
             (true, true) => f.write_str("a call"),
             (true, false) => write!(f, "{}", self.1),
             (false, true) => write!(f, "{}", self.0),
+            // A task's method is called as the task is.
+            (false, false) if self.0.split('[').next() == Some(&**self.1) => write!(f, "{}", self.0),
             (false, false) => write!(f, "{}::{}", self.0, self.1),
         }
     }

@@ -31,36 +31,21 @@ where
     I: IntoIterator,
     F: FnMut(I::Item) -> TaskFuture<T>,
 {
-    Map { inputs: inputs.into_iter().fuse(), call, bound: LOOK_AHEAD, ahead: VecDeque::new() }
+    Map { ahead: Ahead::new(inputs.into_iter()), call }
 }
 
 /// Results in the order of the inputs; made by [`map`].
 #[must_use = "iterators are lazy: no call is made until it is iterated over"]
 pub struct Map<I, F, T> {
-    inputs: Fuse<I>,
+    ahead: Ahead<I, T>,
     call: F,
-    bound: usize,
-    ahead: VecDeque<TaskFuture<T>>,
 }
 
 impl<I, F, T> Map<I, F, T> {
     /// At most `calls` calls, 256 unless this is called, have results that were not taken. At least 1.
     pub fn look_ahead(mut self, calls: usize) -> Self {
-        self.bound = calls.max(1);
+        self.ahead.look_ahead(calls);
         self
-    }
-}
-
-impl<I, F, T> Map<I, F, T>
-where
-    I: Iterator,
-    F: FnMut(I::Item) -> TaskFuture<T>,
-{
-    fn draw(&mut self) -> bool {
-        let Some(input) = self.inputs.next() else { return false };
-        let future = (self.call)(input);
-        self.ahead.push_back(future);
-        true
     }
 }
 
@@ -72,21 +57,12 @@ where
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        // One for the result that is about to leave; more only while that is not there.
-        let mut more = self.ahead.len() < self.bound && self.draw();
-        while more && self.ahead.len() < self.bound && !self.ahead.front().is_some_and(TaskFuture::is_done) {
-            more = self.draw();
-        }
-        self.ahead.pop_front().map(TaskFuture::result)
+        self.ahead.next(&mut self.call)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        hint(self.inputs.size_hint(), self.ahead.len())
+        self.ahead.size_hint()
     }
-}
-
-pub(super) fn hint((least, most): (usize, Option<usize>), ahead: usize) -> (usize, Option<usize>) {
-    (least.saturating_add(ahead), most.and_then(|most| most.checked_add(ahead)))
 }
 
 impl<I, F, T> FusedIterator for Map<I, F, T>
@@ -103,17 +79,65 @@ where
 {
 }
 
-impl<I, F, T> Drop for Map<I, F, T> {
-    fn drop(&mut self) {
-        // From the back, so that no worker begins a call that is about to be cancelled.
-        while let Some(future) = self.ahead.pop_back() {
-            future.cancel();
-        }
+impl<I, F, T> fmt::Debug for Map<I, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ahead.describe(&mut f.debug_struct("Map"))
     }
 }
 
-impl<I, F, T> fmt::Debug for Map<I, F, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map").field("ahead", &self.ahead.len()).field("look_ahead", &self.bound).finish()
+/// Inputs that are drawn as needed, and the calls made of them whose results were not taken: what is inside every
+/// ordered map, whoever makes its calls.
+pub(crate) struct Ahead<I, T> {
+    inputs: Fuse<I>,
+    bound: usize,
+    calls: VecDeque<TaskFuture<T>>,
+}
+
+impl<I, T> Ahead<I, T> {
+    pub(crate) fn look_ahead(&mut self, calls: usize) {
+        self.bound = calls.max(1);
+    }
+
+    pub(crate) fn describe(&self, name: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
+        name.field("ahead", &self.calls.len()).field("look_ahead", &self.bound).finish()
+    }
+}
+
+impl<I: Iterator, T> Ahead<I, T> {
+    pub(crate) fn new(inputs: I) -> Self {
+        Ahead { inputs: inputs.fuse(), bound: LOOK_AHEAD, calls: VecDeque::new() }
+    }
+
+    fn draw(&mut self, call: &mut impl FnMut(I::Item) -> TaskFuture<T>) -> bool {
+        let Some(input) = self.inputs.next() else { return false };
+        self.calls.push_back(call(input));
+        true
+    }
+
+    /// The next result, waiting for it; `call` makes the calls that are due before.
+    pub(crate) fn next(&mut self, call: &mut impl FnMut(I::Item) -> TaskFuture<T>) -> Option<Result<T>> {
+        // One for the result that is about to leave; more only while that is not there.
+        let mut more = self.calls.len() < self.bound && self.draw(call);
+        while more && self.calls.len() < self.bound && !self.calls.front().is_some_and(TaskFuture::is_done) {
+            more = self.draw(call);
+        }
+        self.calls.pop_front().map(TaskFuture::result)
+    }
+
+    pub(crate) fn size_hint(&self) -> (usize, Option<usize>) {
+        hint(self.inputs.size_hint(), self.calls.len())
+    }
+}
+
+pub(super) fn hint((least, most): (usize, Option<usize>), ahead: usize) -> (usize, Option<usize>) {
+    (least.saturating_add(ahead), most.and_then(|most| most.checked_add(ahead)))
+}
+
+impl<I, T> Drop for Ahead<I, T> {
+    fn drop(&mut self) {
+        // From the back, so that no worker begins a call that is about to be cancelled.
+        while let Some(future) = self.calls.pop_back() {
+            future.cancel();
+        }
     }
 }

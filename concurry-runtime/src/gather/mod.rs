@@ -22,8 +22,10 @@ use std::time::Duration;
 pub use as_completed::AsCompleted;
 pub use awaiting::GatherFuture;
 pub use into::IntoGather;
+pub(crate) use map::Ahead;
 pub use map::{Map, map};
 pub use progress::{ProgressBar, ProgressIter};
+pub(crate) use unordered::AheadUnordered;
 pub use unordered::{MapUnordered, map_unordered};
 pub use wait::{ReturnWhen, Waited, wait};
 

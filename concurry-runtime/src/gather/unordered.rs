@@ -24,72 +24,21 @@ where
     I: IntoIterator,
     F: FnMut(I::Item) -> TaskFuture<T>,
 {
-    MapUnordered {
-        inputs: inputs.into_iter().fuse(),
-        call,
-        bound: LOOK_AHEAD,
-        drawn: 0,
-        places: Vec::new(),
-        free: Vec::new(),
-        board: Arc::default(),
-        batch: VecDeque::new(),
-    }
+    MapUnordered { ahead: AheadUnordered::new(inputs.into_iter()), call }
 }
 
 /// Results with the positions of their inputs, in the order of completion; made by [`map_unordered`].
 #[must_use = "iterators are lazy: no call is made until it is iterated over"]
 pub struct MapUnordered<I, F, T> {
-    inputs: Fuse<I>,
+    ahead: AheadUnordered<I, T>,
     call: F,
-    bound: usize,
-    drawn: usize,
-    /// The calls that are ahead, by the place that the board knows them by; places are used again.
-    places: Vec<Option<(usize, TaskFuture<T>)>>,
-    free: Vec<usize>,
-    board: Arc<Board>,
-    batch: VecDeque<usize>,
 }
 
 impl<I, F, T> MapUnordered<I, F, T> {
     /// At most `calls` calls, 256 unless this is called, have results that were not taken. At least 1.
     pub fn look_ahead(mut self, calls: usize) -> Self {
-        self.bound = calls.max(1);
+        self.ahead.look_ahead(calls);
         self
-    }
-
-    fn ahead(&self) -> usize {
-        self.places.len() - self.free.len()
-    }
-
-    /// Whether a result is there.
-    fn ready(&mut self) -> bool {
-        !self.batch.is_empty() || self.board.read(&mut self.batch)
-    }
-}
-
-impl<I, F, T> MapUnordered<I, F, T>
-where
-    I: Iterator,
-    F: FnMut(I::Item) -> TaskFuture<T>,
-{
-    fn draw(&mut self) -> bool {
-        let Some(input) = self.inputs.next() else { return false };
-        let future = (self.call)(input);
-        let outcome = future.0.clone();
-        let entry = Some((self.drawn, future));
-        self.drawn += 1;
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.places[place] = entry;
-                place
-            }
-            None => {
-                self.places.push(entry);
-                self.places.len() - 1
-            }
-        };
-        outcome.slot().watch(self.board.clone(), place);
-        true
     }
 }
 
@@ -101,27 +50,11 @@ where
     type Item = (usize, Result<T>);
 
     fn next(&mut self) -> Option<(usize, Result<T>)> {
-        let mut more = self.ahead() < self.bound && self.draw();
-        while more && self.ahead() < self.bound && !self.ready() {
-            more = self.draw();
-        }
-        loop {
-            if self.ahead() == 0 {
-                return None;
-            }
-            let Some(place) = self.batch.pop_front() else {
-                self.board.wait(&mut self.batch, None);
-                continue;
-            };
-            if let Some((index, future)) = self.places.get_mut(place).and_then(Option::take) {
-                self.free.push(place);
-                return Some((index, future.result()));
-            }
-        }
+        self.ahead.next(&mut self.call)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        hint(self.inputs.size_hint(), self.ahead())
+        self.ahead.size_hint()
     }
 }
 
@@ -139,7 +72,103 @@ where
 {
 }
 
-impl<I, F, T> Drop for MapUnordered<I, F, T> {
+impl<I, F, T> fmt::Debug for MapUnordered<I, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ahead.describe(&mut f.debug_struct("MapUnordered"))
+    }
+}
+
+/// As [`Ahead`](super::map::Ahead), for maps in the order of completion.
+pub(crate) struct AheadUnordered<I, T> {
+    inputs: Fuse<I>,
+    bound: usize,
+    drawn: usize,
+    /// The calls that are ahead, by the place that the board knows them by; places are used again.
+    places: Vec<Option<(usize, TaskFuture<T>)>>,
+    free: Vec<usize>,
+    board: Arc<Board>,
+    batch: VecDeque<usize>,
+}
+
+impl<I, T> AheadUnordered<I, T> {
+    pub(crate) fn look_ahead(&mut self, calls: usize) {
+        self.bound = calls.max(1);
+    }
+
+    fn ahead(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// Whether a result is there.
+    fn ready(&mut self) -> bool {
+        !self.batch.is_empty() || self.board.read(&mut self.batch)
+    }
+
+    pub(crate) fn describe(&self, name: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
+        name.field("ahead", &self.ahead()).field("look_ahead", &self.bound).finish()
+    }
+}
+
+impl<I: Iterator, T> AheadUnordered<I, T> {
+    pub(crate) fn new(inputs: I) -> Self {
+        AheadUnordered {
+            inputs: inputs.fuse(),
+            bound: LOOK_AHEAD,
+            drawn: 0,
+            places: Vec::new(),
+            free: Vec::new(),
+            board: Arc::default(),
+            batch: VecDeque::new(),
+        }
+    }
+
+    fn draw(&mut self, call: &mut impl FnMut(I::Item) -> TaskFuture<T>) -> bool {
+        let Some(input) = self.inputs.next() else { return false };
+        let future = call(input);
+        let outcome = future.0.clone();
+        let entry = Some((self.drawn, future));
+        self.drawn += 1;
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.places[place] = entry;
+                place
+            }
+            None => {
+                self.places.push(entry);
+                self.places.len() - 1
+            }
+        };
+        outcome.slot().watch(self.board.clone(), place);
+        true
+    }
+
+    /// The next result that is there, waiting for one; `call` makes the calls that are due before.
+    pub(crate) fn next(&mut self, call: &mut impl FnMut(I::Item) -> TaskFuture<T>) -> Option<(usize, Result<T>)> {
+        let mut more = self.ahead() < self.bound && self.draw(call);
+        while more && self.ahead() < self.bound && !self.ready() {
+            more = self.draw(call);
+        }
+        loop {
+            if self.ahead() == 0 {
+                return None;
+            }
+            let Some(place) = self.batch.pop_front() else {
+                self.board.wait(&mut self.batch, None);
+                continue;
+            };
+            if let Some((index, future)) = self.places.get_mut(place).and_then(Option::take) {
+                self.free.push(place);
+                return Some((index, future.result()));
+            }
+        }
+    }
+
+    pub(crate) fn size_hint(&self) -> (usize, Option<usize>) {
+        hint(self.inputs.size_hint(), self.ahead())
+    }
+}
+
+impl<I, T> Drop for AheadUnordered<I, T> {
     fn drop(&mut self) {
         let board: Arc<dyn Notify> = self.board.clone();
         // The last drawn first, so that no worker begins a call that is about to be cancelled.
@@ -149,11 +178,5 @@ impl<I, F, T> Drop for MapUnordered<I, F, T> {
             future.0.slot().unwatch(&board);
             future.cancel();
         }
-    }
-}
-
-impl<I, F, T> fmt::Debug for MapUnordered<I, F, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MapUnordered").field("ahead", &self.ahead()).field("look_ahead", &self.bound).finish()
     }
 }

@@ -172,18 +172,35 @@ impl<W: Worker> Client<W> {
         self.submit(method, args, build, None)
     }
 
-    fn submit<A: Args, T: Send + 'static>(
+    pub(crate) fn submit<A: Args, T: Send + 'static>(
         &self,
         method: usize,
         args: A,
         build: fn(A::Values) -> W::Message,
         decode: Option<DecodeFn<T>>,
     ) -> TaskFuture<T> {
+        match self.offer(method, args, build, decode) {
+            Ok(future) => future,
+            Err(_args) => Self::refuse(method, Error::stopped()),
+        }
+    }
+
+    /// A future of a call that is not made.
+    pub(crate) fn refuse<T: Send + 'static>(method: usize, error: Error) -> TaskFuture<T> {
+        let name = W::METHODS.get(method).map_or("", |method| method.name);
+        TaskFuture::settled(Err(error.at(W::NAME, name)))
+    }
+
+    /// As `submit`; where the pool takes no more calls the arguments come back, so that another pool can have them.
+    pub(crate) fn offer<A: Args, T: Send + 'static>(
+        &self,
+        method: usize,
+        args: A,
+        build: fn(A::Values) -> W::Message,
+        decode: Option<DecodeFn<T>>,
+    ) -> Result<TaskFuture<T>, A> {
         let core = self.pool.core();
-        let refuse = |error: Error| {
-            let name = W::METHODS.get(method).map_or("", |method| method.name);
-            TaskFuture::settled(Err(error.at(W::NAME, name)))
-        };
+        let refuse = |error: Error| Ok(Self::refuse(method, error));
         if self.pinned != NONE {
             if core.settings.on_demand {
                 return refuse(Error::invalid(
@@ -196,7 +213,7 @@ impl<W: Worker> Client<W> {
             }
         }
         if !core.accept() {
-            return refuse(Error::stopped());
+            return Err(args);
         }
         let ledger: Arc<dyn Ledger> = core.clone();
         let header = Header::new(method, W::NAME, W::METHODS, ledger, self.pinned, core.care(method));
@@ -205,7 +222,7 @@ impl<W: Worker> Client<W> {
             Ok(values) => {
                 let cell = CallCell::new(header, Payload::Expected(None), remote);
                 self.launch(core, &cell, build(values));
-                TaskFuture(cell)
+                Ok(TaskFuture(cell))
             }
             Err(args) => {
                 let cell = CallCell::new(header, Payload::Expected(None), remote);
@@ -228,13 +245,18 @@ impl<W: Worker> Client<W> {
                     }
                 });
                 cell.expect(upstream);
-                TaskFuture(cell)
+                Ok(TaskFuture(cell))
             }
         }
     }
 
     fn launch<T: Send + 'static>(&self, core: &Arc<Core>, cell: &Arc<CallCell<W::Message, T>>, message: W::Message) {
         launch::<W, T>(core, self.remote, cell, message);
+    }
+
+    /// Whether its workers share no memory with this process.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.remote.is_some()
     }
 
     /// The pool.

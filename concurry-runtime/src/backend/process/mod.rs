@@ -27,6 +27,8 @@ mod sys;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+pub(crate) use self::sys::{Arrived, Body, Named, Nameless};
+
 use self::launch::Launch;
 use self::link::ProcessLink;
 use super::{Backend, End, Host, Place, Recipe, Started};

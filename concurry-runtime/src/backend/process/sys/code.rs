@@ -54,12 +54,20 @@ impl Offset {
         Offset::of_address(function as usize)
     }
 
-    fn of_address(address: usize) -> Self {
+    pub(super) fn of_address(address: usize) -> Self {
         Offset(address.wrapping_sub(anchor_address()) as isize)
     }
 
-    fn address(self) -> usize {
+    pub(super) fn address(self) -> usize {
         anchor_address().wrapping_add_signed(self.0)
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; 8] {
+        (self.0 as i64).to_le_bytes()
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 8]) -> Self {
+        Offset(i64::from_le_bytes(bytes) as isize)
     }
 }
 
