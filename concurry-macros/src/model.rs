@@ -67,6 +67,8 @@ pub(crate) struct Param {
     /// Whether it travels as bytes.
     pub(crate) bytes: bool,
     pub(crate) attrs: Vec<Attribute>,
+    /// Set by the rules: a value of its type cannot travel.
+    pub(crate) broken: bool,
 }
 
 /// How the function gets a parameter.

@@ -112,7 +112,8 @@ impl Entry {
 /// The entries of a list that may stand at `place`; all others are complaints.
 pub(crate) fn entries(tokens: proc_macro2::TokenStream, place: Place, diagnostics: &mut Diagnostics) -> Vec<Entry> {
     let mut entries = Vec::<Entry>::new();
-    let list = match list.parse2(tokens) {
+    let parsed = (|input: ParseStream<'_>| list(input, diagnostics)).parse2(tokens);
+    let list = match parsed {
         Ok(list) => list,
         Err(error) => {
             diagnostics.add(error);
@@ -135,22 +136,43 @@ pub(crate) fn entries(tokens: proc_macro2::TokenStream, place: Place, diagnostic
     entries
 }
 
-fn list(input: ParseStream<'_>) -> syn::Result<Vec<Entry>> {
+fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Vec<Entry>> {
+    let syntax = |error: syn::Error| syn::Error::new(error.span(), Problem::Syntax);
     let mut entries = Vec::new();
     while !input.is_empty() {
-        let key = input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), Problem::Syntax))?;
-        let value = if input.peek(Token![=]) {
+        let key = input.call(Ident::parse_any).map_err(syntax)?;
+        if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            Some(input.parse::<Expr>().map_err(|error| syn::Error::new(error.span(), Problem::Syntax))?)
+            // A value that is not there is complained of with an example of one.
+            let missing = input.is_empty() || input.peek(Token![,]);
+            let value = if missing { None } else { Some(input.parse::<Expr>().map_err(syntax)?) };
+            entries.push(Entry { key, value });
+        } else if input.peek(Token![:]) || input.peek(syn::token::Paren) {
+            let value: Expr = if input.peek(Token![:]) {
+                input.parse::<Token![:]>()?;
+                input.parse().map_err(syntax)?
+            } else {
+                let content;
+                syn::parenthesized!(content in input);
+                content.parse().map_err(syntax)?
+            };
+            let problem = Problem::Equals { name: crate::model::plain(&key), value: value::compact(&value) };
+            diagnostics.at(key, problem);
         } else {
-            None
-        };
-        entries.push(Entry { key, value });
+            entries.push(Entry { key, value: None });
+        }
         if !input.is_empty() && input.parse::<Token![,]>().is_err() {
             return Err(input.error(Problem::Syntax));
         }
     }
     Ok(entries)
+}
+
+/// Whether a list begins with what only a function of a `#[worker]` block can bear.
+pub(crate) fn marks_a_method(tokens: &proc_macro2::TokenStream) -> bool {
+    let first = tokens.clone().into_iter().next().map(|token| token.to_string());
+    known()
+        .any(|(known, places)| matches!(places, [.., Method]) && places.len() <= 2 && first.as_deref() == Some(known))
 }
 
 fn unknown(name: &str, place: Place) -> Problem {
@@ -239,6 +261,14 @@ impl Options {
                     "the caller's thread is always there; leave `on_demand` out, or use mode \"thread\"",
                 );
             }
+        }
+        if self.local && matches!(self.said.get("mode"), Some(Value::Mode("Process" | "Ray"))) {
+            both(
+                "local",
+                "mode",
+                "mode",
+                "the messages of a local worker cannot leave this process; use mode \"sync\", \"thread\" or \"async\", or drop `local`",
+            );
         }
         if self.local {
             both("local", "codec", "codec", "a local worker's messages are never encoded; keep one of them");

@@ -29,7 +29,7 @@ pub(crate) fn of(row: &Row, entry: &Entry) -> Result<Value> {
     match row.kind {
         Kind::Mode => word(entry, MODES).map(Value::Mode),
         Kind::Balancing => word(entry, BALANCING).map(Value::Balancing),
-        Kind::Count => count(entry, &(Kind::Count.in_source() + row.hint)).map(Value::Count),
+        Kind::Count | Kind::Workers => count(entry, row).map(Value::Count),
         Kind::Number => number(entry).map(Value::Number),
         Kind::Truth => truth(entry).map(Value::Truth),
         Kind::Time | Kind::Span => duration(entry, row.kind).map(Value::Time),
@@ -46,8 +46,8 @@ fn bad(entry: &Entry, value: &Expr, allowed: impl Into<String>) -> syn::Error {
 }
 
 /// The source of a value, without the blanks that tokens are printed with.
-fn compact(value: &Expr) -> String {
-    value.to_token_stream().to_string().replace("- ", "-")
+pub(crate) fn compact(value: &Expr) -> String {
+    value.to_token_stream().to_string().replace("- ", "-").replace(" :: ", "::")
 }
 
 fn missing(entry: &Entry, example: &'static str) -> syn::Error {
@@ -75,14 +75,24 @@ pub(crate) fn word(entry: &Entry, table: &[Word]) -> Result<&'static str> {
         let all: Vec<String> = table.iter().map(|(_, words)| format!("\"{}\"", words.join("\"/\""))).collect();
         format!("one of {}", all.join(", "))
     };
-    let Some(Lit::Str(text)) = literal(value) else {
-        return Err(bad(entry, value, listed()));
-    };
-    lookup(table, &text.value()).ok_or_else(|| {
+    let refused = |wanted: &str| {
         let every = table.iter().flat_map(|(_, words)| words.iter().copied());
-        let near = names::nearest(&text.value(), every).map(|near| format!(" (did you mean \"{near}\"?)"));
+        let near = names::nearest(wanted, every).map(|near| format!(" (did you mean \"{near}\"?)"));
         bad(entry, value, listed() + &near.unwrap_or_default())
-    })
+    };
+    match literal(value) {
+        Some(Lit::Str(text)) => {
+            let wanted = text.value();
+            lookup(table, &wanted).ok_or_else(|| refused(&wanted))
+        }
+        // `Mode::Process`, as the builder has it.
+        _ => match value {
+            Expr::Path(path) => {
+                Err(refused(&path.path.segments.last().map_or_else(String::new, |last| last.ident.to_string())))
+            }
+            _ => Err(bad(entry, value, listed())),
+        },
+    }
 }
 
 fn whole(entry: &Entry, allowed: &str) -> Result<u64> {
@@ -97,11 +107,11 @@ fn whole(entry: &Entry, allowed: &str) -> Result<u64> {
 }
 
 /// A number from 1.
-fn count(entry: &Entry, allowed: &str) -> Result<usize> {
-    let number = whole(entry, allowed)?;
+fn count(entry: &Entry, row: &Row) -> Result<usize> {
+    let allowed = row.kind.in_source() + row.hint;
+    let number = whole(entry, &allowed)?;
     match usize::try_from(number) {
-        // More than the runtime takes is found there; more than an index holds is found here.
-        Ok(count) if count > 0 && u32::try_from(number).is_ok() => Ok(count),
+        Ok(count) if (1..=row.kind.most()).contains(&number) => Ok(count),
         _ => Err(entry.value.as_ref().map_or_else(|| missing(entry, "4"), |value| bad(entry, value, allowed))),
     }
 }

@@ -11,6 +11,8 @@ pub enum Kind {
     Balancing,
     /// A number from 1.
     Count,
+    /// A number of workers: from 1, and not so many that it must be a slip of the pen.
+    Workers,
     /// A number from 0.
     Number,
     /// `true` or `false`.
@@ -24,6 +26,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The highest number that is allowed, if the values are numbers.
+    pub const fn most(self) -> u64 {
+        match self {
+            Kind::Workers => 65_536,
+            _ => u32::MAX as u64,
+        }
+    }
+
     /// The words that the values are written as, if they are.
     pub fn words(self) -> Option<&'static [Word]> {
         match self {
@@ -40,7 +50,7 @@ impl Kind {
             Kind::Time => "a time in quotes, such as \"250ms\", \"5s\", \"2m\", \"1h\" or \"1d\"".to_owned(),
             Kind::Span => format!("{}, longer than nothing", Kind::Time.in_source()),
             Kind::Text => "a text in quotes that is not empty".to_owned(),
-            Kind::Count | Kind::Number | Kind::Truth => self.in_text(),
+            Kind::Count | Kind::Workers | Kind::Number | Kind::Truth => self.in_text(),
         }
     }
 
@@ -49,7 +59,8 @@ impl Kind {
         match self {
             Kind::Mode | Kind::Balancing => listed(self.words(), "`", " or "),
             Kind::Count => "a whole number from 1".to_owned(),
-            Kind::Number => "a whole number from 0 to 4294967295".to_owned(),
+            Kind::Workers => format!("a whole number from 1 to {}", self.most()),
+            Kind::Number => format!("a whole number from 0 to {}", self.most()),
             Kind::Truth => "`true` or `false`".to_owned(),
             Kind::Time => "a time such as 250ms, 5s, 2m, 1h or 1d".to_owned(),
             Kind::Span => format!("{}, longer than nothing", Kind::Time.in_text()),

@@ -26,7 +26,7 @@ macro_rules! options {
             }
 
             /// How many workers there are, at least 1; on demand, how many at most.
-            max_workers: Count {
+            max_workers: Workers {
                 methods: false,
                 default: |facts| Some(if facts.on_demand { cpus() } else { 1 }),
                 unset: "1",

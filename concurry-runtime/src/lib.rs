@@ -5,6 +5,7 @@ mod balance;
 mod call;
 pub mod config;
 mod context;
+mod demands;
 mod draw;
 mod error;
 mod executor;

@@ -171,6 +171,11 @@ fn complete<T: 'static>(job: &Job, value: T) {
 }
 
 /// The trait that projects a result type, whatever alias it is written as.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `std::result::Result`",
+    label = "taken for a result, since it is called `Result` or marked `#[worker(result)]`",
+    note = "mark the function `#[worker(value)]` to return this type as it is"
+)]
 pub trait ResultLike {
     /// What `Ok` holds.
     type Value;
@@ -198,21 +203,32 @@ pub fn init_failed(captured: Captured) -> Error {
     }
 }
 
-/// `Vec<u8>` as bytes instead of element by element.
+/// `Vec<u8>` as bytes instead of element by element. The macro guesses by names; a type that only looks like one goes
+/// its own way.
 pub mod bytes {
+    use std::any::Any;
     use std::fmt;
 
-    use serde::de::{Deserializer, SeqAccess, Visitor};
+    use serde::Serialize;
+    use serde::de::{DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
     use serde::ser::Serializer;
 
     #[doc(hidden)]
-    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
+    pub fn serialize<T: Serialize + 'static, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        match (value as &dyn Any).downcast_ref::<Vec<u8>>() {
+            Some(bytes) => serializer.serialize_bytes(bytes),
+            None => value.serialize(serializer),
+        }
     }
 
     #[doc(hidden)]
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        deserializer.deserialize_byte_buf(Bytes)
+    pub fn deserialize<'de, T: DeserializeOwned + 'static, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        let mut value: Option<T> = None;
+        match (&mut value as &mut dyn Any).downcast_mut::<Option<Vec<u8>>>() {
+            Some(slot) => *slot = Some(deserializer.deserialize_byte_buf(Bytes)?),
+            None => value = Some(T::deserialize(deserializer)?),
+        }
+        value.ok_or_else(|| D::Error::custom("no bytes"))
     }
 
     struct Bytes;

@@ -71,17 +71,6 @@ impl<T: ::std::clone::Clone> Store<T> {
     }
 }
 
-/// Doubles.
-#[::concurry::task(mode = "sync")]
-pub fn double(x: u64) -> u64 {
-    x * 2
-}
-
-#[::concurry::task(mode = "sync")]
-fn alone(context: &::concurry::CallContext, x: u64, text: &str) -> ::std::result::Result<u64, ::std::string::String> {
-    if context.attempt() == 1 { ::std::result::Result::Ok(x + <u64 as ::std::convert::TryFrom<usize>>::try_from(text.len()).map_err(|e| ::std::string::ToString::to_string(&e))?) } else { alone(context, x, text) }
-}
-
 fn main() {
     use ::std::string::ToString as _;
     use ::std::{assert, assert_eq, vec};
@@ -93,7 +82,4 @@ fn main() {
     Quiet::init().unwrap().nothing().result().unwrap();
     let store = Store::<u8>::init(7).unwrap();
     assert_eq!(store.held(::std::option::Option::None).result().unwrap(), ::std::option::Option::Some(7));
-    assert_eq!(double(4).result().unwrap(), 8);
-    assert_eq!(alone(4, "abc").result().unwrap(), 7);
-    assert_eq!(alone::call(4, "abc"), ::std::result::Result::Ok(7));
 }

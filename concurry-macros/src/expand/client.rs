@@ -1,7 +1,8 @@
 //! The client: a stub for each method, and what every client can do.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use super::Shape;
 use crate::hygiene::local;
@@ -106,16 +107,20 @@ fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
         let (field, name) = (&param.field, local(&format!("arg{position}")));
         quote!(#field: #name,)
     });
-    let call = if shape.options.local { quote!(call_local) } else { quote!(call) };
+    let (span, inner) = (method.output.ty.span(), quote!(&self.0));
+    let private = &shape.facade.private_at(span);
+    let number = quote_spanned!(span=> #numbers::#variant as usize);
+    let build = quote_spanned!(span=> |#pattern| #message::#variant { #(#fields)* });
+    let call = if shape.options.local {
+        quote_spanned!(span=> #private::Client::call_local::<_, #value>(#inner, #number, #args, #build))
+    } else {
+        quote_spanned!(span=> (&&#private::Returned::<#value>::new()).call(#inner, #number, #args, #build))
+    };
+    let future = quote_spanned!(span=> #private::TaskFuture<#value>);
     quote! {
         #attributes
-        #vis fn #name(&self, #params) -> #private::TaskFuture<#value> {
-            #private::Client::#call(
-                &self.0,
-                #numbers::#variant as usize,
-                #args,
-                |#pattern| #message::#variant { #(#fields)* },
-            )
+        #vis fn #name(&self, #params) -> #future {
+            #call
         }
     }
 }

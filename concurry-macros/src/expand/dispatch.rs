@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{Shape, options};
-use crate::hygiene::{item, local};
+use crate::hygiene::{item, local, local_at};
 use crate::model::{Method, Pass, Receiver};
 
 /// `impl Worker for Type`.
@@ -34,7 +34,7 @@ pub(crate) fn worker(
         quote!(#private::std::option::Option::None)
     } else {
         let codec = if shape.options.msgpack { quote!(MsgPack) } else { quote!(Bincode) };
-        quote!(#private::std::option::Option::Some(#private::wire::<Self>(#private::Codec::#codec)))
+        quote!((&&#private::Wired::<Self>::new()).wire(#private::Codec::#codec))
     };
     let numbered = shape.methods.iter().map(|method| {
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
@@ -48,6 +48,7 @@ pub(crate) fn worker(
     let arms = shape.methods.iter().map(|method| arm(shape, method, callee));
     let decoders = shape.methods.iter().filter(|method| method.output.fallible).map(|method| {
         let (variant, cfgs, returned) = (&method.variant, &method.attributes.cfgs, &method.output.ty);
+        let private = shape.facade.private_at(returned.span());
         quote_spanned! {returned.span()=>
             #(#cfgs)*
             if #method_number == #numbers::#variant as usize {
@@ -65,6 +66,9 @@ pub(crate) fn worker(
         (quote!(), quote!())
     };
     quote! {
+        #[allow(unused_imports)]
+        use #private::probes::{Far as _, FarWorker as _, Near as _, NearWorker as _};
+
         #[allow(dead_code)]
         enum #numbers { #(#numbered)* }
 
@@ -158,7 +162,7 @@ fn called(method: &Method, callee: &TokenStream, private: &TokenStream) -> Token
             }
         }
     });
-    quote!(#callee(#receiver #(#args)*))
+    quote_spanned!(method.output.ty.span()=> #callee(#receiver #(#args)*))
 }
 
 /// The same, run to its end.
@@ -177,15 +181,25 @@ fn fields(method: &Method) -> TokenStream {
 }
 
 fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStream) -> TokenStream {
-    let Shape { private, message, .. } = shape;
+    let message = &shape.message;
     let (variant, cfgs, returned) = (&method.variant, &method.attributes.cfgs, &method.output.ty);
-    let (reply, value, error) = (local("reply"), local("value"), local("error"));
+    let private = &shape.facade.private_at(returned.span());
+    let reply = local("reply");
+    let [value, error] = ["value", "error"].map(|name| local_at(name, returned.span()));
     let (fields, run) = (fields(method), run(method, &callee(method), private));
-    let respond = if shape.options.local { quote!(local_value) } else { quote!(value) };
+    let of = shape.value(&method.output);
+    let respond = |value: &TokenStream| {
+        if shape.options.local {
+            quote_spanned!(returned.span()=> #private::Reply::local_value::<#of>(#reply, #value))
+        } else {
+            quote_spanned!(returned.span()=> (&&#private::Returned::<#of>::new()).reply(#reply, #value))
+        }
+    };
     let outcome = if method.output.fallible {
+        let respond = respond(&quote!(#value));
         quote_spanned! {returned.span()=>
-            match #private::ResultLike::into_result(#run) {
-                #private::std::result::Result::Ok(#value) => #private::Reply::#respond(#reply, #value),
+            match <#returned as #private::ResultLike>::into_result(#run) {
+                #private::std::result::Result::Ok(#value) => #respond,
                 #private::std::result::Result::Err(#error) => #private::Reply::failure(
                     #reply,
                     (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
@@ -193,7 +207,7 @@ fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStre
             }
         }
     } else {
-        quote_spanned!(returned.span()=> #private::Reply::#respond::<#returned>(#reply, #run))
+        respond(&run)
     };
     quote! {
         #(#cfgs)*
@@ -205,10 +219,10 @@ fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStre
 fn construct(shape: &Shape<'_>) -> TokenStream {
     let Shape { ty, private, .. } = shape;
     let (init, argument) = (Shape::init(), local("message"));
-    let (value, error) = (local("value"), local("error"));
+    let value = local("value");
     let ok = quote!(#private::std::result::Result::Ok);
     let Some(constructor) = shape.constructor else {
-        return quote_spanned!(ty.span()=> #ok(<#ty as #private::std::default::Default>::default()));
+        return quote_spanned!(ty.span()=> #ok(<#ty as #private::Startable>::start()));
     };
     let name = &constructor.signature.ident;
     let callee = quote_spanned!(name.span()=> <#ty>::#name);
@@ -216,8 +230,10 @@ fn construct(shape: &Shape<'_>) -> TokenStream {
     let rest = shape.is_generic().then(|| quote!(..));
     let outcome = if constructor.output.fallible {
         let returned = &constructor.output.ty;
+        let private = shape.facade.private_at(returned.span());
+        let error = local_at("error", returned.span());
         quote_spanned! {returned.span()=>
-            match #private::ResultLike::into_result(#run) {
+            match <#returned as #private::ResultLike>::into_result(#run) {
                 #private::std::result::Result::Ok(#value) => #ok(#value),
                 #private::std::result::Result::Err(#error) => #private::std::result::Result::Err(#private::init_failed(
                     (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),

@@ -1,7 +1,8 @@
 //! The message enum, and the hidden type of the constructor's arguments.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
 use syn::spanned::Spanned;
 
 use super::Shape;
@@ -23,9 +24,29 @@ fn derive(shape: &Shape<'_>) -> TokenStream {
     }
 }
 
-fn bytes(shape: &Shape<'_>, param: &Param) -> Option<TokenStream> {
-    let path = shape.facade.text("bytes");
-    param.bytes.then(|| quote!(#[serde(with = #path)]))
+/// What serde is told of a field.
+fn field(shape: &Shape<'_>, param: &Param) -> TokenStream {
+    if shape.options.local {
+        return quote!();
+    }
+    let plain = matches!(&param.held, Type::Path(path)
+        if shape.generics.type_params().any(|generic| path.path.is_ident(&generic.ident)));
+    let with = (param.bytes || plain).then(|| {
+        let path = shape.facade.text("bytes");
+        quote!(#[serde(with = #path)])
+    });
+    let bound = (!shape.is_generic()).then(|| bound(shape, &param.held)).flatten();
+    quote!(#with #bound)
+}
+
+/// A condition on the type of a field under which serde's code for it compiles. It looks higher-ranked to the compiler,
+/// which therefore takes it as given; whether it holds is asked by `demands`, once and at the right place.
+fn bound(shape: &Shape<'_>, held: &Type) -> Option<TokenStream> {
+    let ty = held.to_token_stream().to_string();
+    // Serde reads the condition from a text, which a type with `$crate` in it does not survive.
+    syn::parse_str::<Type>(&ty).ok()?;
+    let condition = format!("for<'__concurry> {ty}: {}", shape.facade.text("Travels"));
+    Some(quote!(#[serde(bound = #condition)]))
 }
 
 /// One variant a method, one field an argument.
@@ -38,9 +59,9 @@ pub(crate) fn enumeration(shape: &Shape<'_>) -> TokenStream {
         let fields: Vec<TokenStream> = method
             .arguments()
             .map(|param| {
-                let (field, held, bytes) = (&param.field, &param.held, bytes(shape, param));
-                let doc = format!(" The argument `{}`.", crate::model::plain(field));
-                quote_spanned!(held.span()=> #[doc = #doc] #bytes #field: #held,)
+                let (name, held, serde) = (&param.field, &param.held, field(shape, param));
+                let doc = format!(" The argument `{}`.", crate::model::plain(name));
+                quote_spanned!(held.span()=> #[doc = #doc] #serde #name: #held,)
             })
             .collect();
         let fields = if fields.is_empty() { quote!() } else { quote!({ #(#fields)* }) };
@@ -72,12 +93,14 @@ pub(crate) fn init(shape: &Shape<'_>) -> TokenStream {
     let params = shape.constructor_arguments();
     let derive = derive(shape);
     let fields = params.iter().map(|param| {
-        let (field, held, bytes) = (&param.field, &param.held, bytes(shape, param));
-        quote_spanned!(held.span()=> #bytes #field: #held,)
+        let (name, held, serde) = (&param.field, &param.held, field(shape, param));
+        quote_spanned!(held.span()=> #serde #name: #held,)
     });
     let copies = params.iter().map(|param| {
         let (field, held) = (&param.field, &param.held);
-        quote_spanned!(held.span()=> #field: #private::std::clone::Clone::clone(&self.#field),)
+        let private = shape.facade.private_at(held.span());
+        let argument = quote!(&self.#field);
+        quote_spanned!(held.span()=> #field: #private::copy::<#held>(#argument),)
     });
     let marker = item("marker");
     let (declared, copied) = if shape.is_generic() {

@@ -1,6 +1,7 @@
 //! From the model to code.
 
 pub(crate) mod client;
+mod demands;
 pub(crate) mod dispatch;
 pub(crate) mod message;
 pub(crate) mod options;
@@ -9,9 +10,10 @@ pub(crate) mod task;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::visit_mut::VisitMut;
 use syn::{Attribute, Generics, Ident, Type, WherePredicate, parse_quote};
 
-use crate::hygiene::{self, Facade, mentions};
+use crate::hygiene::{self, Facade, PlainSelf, mentions};
 use crate::model::{Method, Output, Param, Worker};
 use crate::options::Options;
 
@@ -64,13 +66,13 @@ impl<'a> Shape<'a> {
             return;
         }
         let private = &self.private;
-        let serde = if self.options.local {
-            quote!()
+        let travels = if self.options.local {
+            quote!(#private::std::marker::Send + 'static)
         } else {
-            quote!(#private::serde::Serialize + #private::serde::de::DeserializeOwned +)
+            quote!(#private::Travels)
         };
-        let travels = quote!(#serde #private::std::marker::Send + 'static);
         let mut predicates: Vec<WherePredicate> = Vec::new();
+        let constructor = self.constructor.filter(|constructor| !constructor.broken);
         for param in self.generics.type_params() {
             let name = &param.ident;
             predicates.push(parse_quote!(#name: 'static));
@@ -86,24 +88,40 @@ impl<'a> Shape<'a> {
                 predicates.push(parse_quote!(#value: #travels));
             }
         }
-        for param in self.constructor.iter().flat_map(|constructor| constructor.arguments()) {
+        for param in constructor.iter().flat_map(|constructor| constructor.arguments()) {
             if generic(&param.held) {
                 let held = &param.held;
                 predicates
                     .push(parse_quote!(#held: #travels + #private::std::clone::Clone + #private::std::marker::Sync));
             }
         }
+        for function in self.methods.iter().copied().chain(constructor) {
+            if function.output.fallible && generic(&function.output.ty) {
+                let returned = &function.output.ty;
+                predicates.push(parse_quote!(<#returned as #private::ResultLike>::Error: #private::MethodError));
+            }
+            predicates.extend(self.conditions(function));
+        }
         self.generics.make_where_clause().predicates.extend(predicates);
     }
 
-    /// The type of a function's value: what it returns, or what its result holds.
+    /// The conditions that a function itself has on the block's parameters.
+    fn conditions(&self, function: &Method) -> Vec<WherePredicate> {
+        let generics = &function.signature.generics;
+        let lifetimes: Vec<_> = generics.lifetimes().map(|param| &param.lifetime).collect();
+        let all = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+        all.filter(|predicate| !hygiene::speaks_of(predicate, &lifetimes))
+            .map(|predicate| {
+                let mut predicate = predicate.clone();
+                PlainSelf(&self.ty).visit_where_predicate_mut(&mut predicate);
+                predicate
+            })
+            .collect()
+    }
+
+    /// The type of a function's value.
     pub(crate) fn value(&self, output: &Output) -> TokenStream {
-        let (ty, private) = (&output.ty, &self.private);
-        if output.fallible {
-            quote_spanned!(ty.span()=> <#ty as #private::ResultLike>::Value)
-        } else {
-            ty.to_token_stream()
-        }
+        output.value(&self.facade)
     }
 
     /// A type that uses all of the block's parameters and is whatever they are `Send` and `Sync`.
@@ -128,6 +146,19 @@ impl<'a> Shape<'a> {
 
     pub(crate) fn constructor_arguments(&self) -> Vec<&'a Param> {
         self.constructor.iter().flat_map(|constructor| constructor.arguments()).collect()
+    }
+}
+
+impl Output {
+    /// The type of a function's value: what it returns, or what its result holds.
+    pub(crate) fn value(&self, facade: &Facade) -> TokenStream {
+        let ty = &self.ty;
+        if self.fallible {
+            let private = facade.private_at(ty.span());
+            quote_spanned!(ty.span()=> <#ty as #private::ResultLike>::Value)
+        } else {
+            ty.to_token_stream()
+        }
     }
 }
 
@@ -158,6 +189,7 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
     let dispatch = dispatch::implementation(&shape);
     let stubs = client::implementation(&shape);
     let building = options::implementation(&shape);
+    let demands = demands::demands(&shape);
     let (cfgs, quiet) = (shape.cfgs, quiet(&shape));
     quote! {
         #block
@@ -167,6 +199,7 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
         #(#cfgs)*
         #quiet
         const _: () = {
+            #demands
             #init
             #dispatch
             #stubs

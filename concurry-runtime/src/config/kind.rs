@@ -23,6 +23,7 @@ pub(super) trait Kind {
 pub(super) struct Mode;
 pub(super) struct Balancing;
 pub(super) struct Count;
+pub(super) struct Workers;
 pub(super) struct Number;
 pub(super) struct Truth;
 pub(super) struct Time;
@@ -59,6 +60,20 @@ impl Kind for Count {
     }
     fn allows(value: &usize) -> bool {
         *value > 0
+    }
+    fn show(value: &usize) -> String {
+        value.to_string()
+    }
+}
+
+impl Kind for Workers {
+    type Value = usize;
+    const KIND: concurry_options::Kind = concurry_options::Kind::Workers;
+    fn read(text: &str) -> Option<usize> {
+        text::count(text).filter(Self::allows)
+    }
+    fn allows(value: &usize) -> bool {
+        (1..=Self::KIND.most()).contains(&(*value as u64))
     }
     fn show(value: &usize) -> String {
         value.to_string()

@@ -30,6 +30,9 @@ macro_rules! value {
     (Count) => {
         usize
     };
+    (Workers) => {
+        usize
+    };
     (Number) => {
         u32
     };

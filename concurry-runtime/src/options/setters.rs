@@ -49,6 +49,9 @@ macro_rules! __option_setters {
     (@one $field:tt $option:ident Count $doc:tt) => {
         $crate::__option_setters!(@setter $field $option $doc usize);
     };
+    (@one $field:tt $option:ident Workers $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc usize);
+    };
     (@one $field:tt $option:ident Number $doc:tt) => {
         $crate::__option_setters!(@setter $field $option $doc u32);
     };

@@ -28,9 +28,6 @@ pub(crate) struct Settings {
     pub(crate) on_worker_start: Option<fn()>,
 }
 
-/// More workers than this are a slip of the pen, not a wish.
-const MOST_WORKERS: usize = 65_536;
-
 impl Settings {
     /// Of values each of which is allowed. `Err` tells what does not go together.
     pub(super) fn of(options: Options, values: Values, retries: Retries) -> Result<Self, String> {
@@ -57,8 +54,8 @@ impl Settings {
     pub(crate) fn window(&self) -> usize {
         if self.on_demand {
             1
-        } else if self.load_balancing == LoadBalancing::Shared && !self.window_given {
-            // A shared queue hands a task to whichever worker is free, so none is sent ahead.
+        } else if self.load_balancing == LoadBalancing::Shared && !self.window_given && self.mode != Mode::Async {
+            // A shared queue hands a task to whichever worker is free, so none is sent ahead. An event loop always is.
             1
         } else {
             self.max_queued_tasks.unwrap_or(usize::MAX)
@@ -72,10 +69,6 @@ fn together(values: &Values) -> Result<(), String> {
     let misfit =
         |option, value, origin: &Origin, why| Err(Misfit { option, value, origin: origin.clone(), why }.to_string());
     let workers = max_workers.value.unwrap_or(1);
-    if workers > MOST_WORKERS {
-        let why = format!("at most {MOST_WORKERS} are allowed");
-        return misfit("max_workers", workers.to_string(), &max_workers.origin, why);
-    }
     if mode.value != Some(Mode::Sync) {
         return Ok(());
     }

@@ -81,7 +81,7 @@ fn defaults_are_those_that_are_documented() {
 #[test]
 fn a_value_that_is_not_allowed_names_its_source_and_what_is() {
     let builder = refused(with(|o| o.said.max_workers = Some(0)), &[]);
-    assert_eq!(builder, "Llm: `max_workers` is `0` (from the builder), but it must be a whole number from 1");
+    assert_eq!(builder, "Llm: `max_workers` is `0` (from the builder), but it must be a whole number from 1 to 65536");
     let attribute = refused(with(|o| o.attributes.timeout = Some(Duration::ZERO)), &[]);
     assert!(attribute.contains("`timeout` is `0ns` (from the attribute)"), "{attribute}");
     let variable = refused(options(), &[("CONCURRY_RAY_MAX_WORKERS", "four")]);
@@ -89,7 +89,9 @@ fn a_value_that_is_not_allowed_names_its_source_and_what_is() {
     let queued = refused(with(|o| o.said.max_queued_tasks = Some(0)), &[]);
     assert!(queued.ends_with("leave it out for the mode's default"), "{queued}");
     let many = refused(options(), &[("CONCURRY_MAX_WORKERS", "65537")]);
-    assert!(many.contains("`65537` (from CONCURRY_MAX_WORKERS)") && many.contains("at most 65536"), "{many}");
+    assert!(many.starts_with("Llm: CONCURRY_MAX_WORKERS is `65537`") && many.contains("from 1 to 65536"), "{many}");
+    let many = refused(with(|o| o.said.max_workers = Some(65_537)), &[]);
+    assert!(many.contains("`65537` (from the builder)") && many.contains("from 1 to 65536"), "{many}");
     let name = refused(with(|o| o.said.name = Some(String::new())), &[]);
     assert!(name.contains("`name`") && name.contains("not empty"), "{name}");
 }
