@@ -160,7 +160,9 @@ fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ve
 /// Whether a list begins with what only a function of a `#[worker]` block can bear.
 pub(crate) fn marks_a_method(tokens: &proc_macro2::TokenStream) -> bool {
     let first = tokens.clone().into_iter().next().map(|token| token.to_string());
-    KNOWN.iter().any(|(known, places)| matches!(places, [.., Method]) && places.len() <= 2 && first.as_deref() == Some(known))
+    KNOWN
+        .iter()
+        .any(|(known, places)| matches!(places, [.., Method]) && places.len() <= 2 && first.as_deref() == Some(known))
 }
 
 fn unknown(name: &str, place: Place) -> Problem {

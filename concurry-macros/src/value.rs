@@ -83,7 +83,9 @@ pub(crate) fn word(entry: &Entry, table: &[Words]) -> Result<&'static str> {
         }
         // `Mode::Process`, as the builder has it.
         _ => match value {
-            Expr::Path(path) => Err(refused(&path.path.segments.last().map_or_else(String::new, |last| last.ident.to_string()))),
+            Expr::Path(path) => {
+                Err(refused(&path.path.segments.last().map_or_else(String::new, |last| last.ident.to_string())))
+            }
             _ => Err(bad(entry, value, listed())),
         },
     }
