@@ -238,10 +238,9 @@ fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dy
             None => match recipe.rebuild() {
                 Ok(worker) => worker,
                 Err(error) => {
-                    return End::Died {
-                        status: format!("it could not be built anew after a panic: {}", panics::text_of(&error)),
-                        running: None,
-                    };
+                    let why = panics::text_of(&error);
+                    let status = format!("it could not be built anew after a panic: {why}");
+                    return End::Died { status, running: None };
                 }
             },
         };

@@ -281,8 +281,9 @@ impl Core {
             return true;
         }
         match place {
-            Some(place) => group.lanes[place].pinned.push_back(call.clone()),
-            None => group.waiting.push_back(call.clone()),
+            Some(place) if self.is_shared() => group.lanes[place].pinned.push_back(call.clone()),
+            // A group of one has one queue, so that the order in which calls came holds for the pinned ones too.
+            _ => group.waiting.push_back(call.clone()),
         }
         if self.settings.on_demand {
             self.staff(&mut group, &mut failed);
@@ -350,15 +351,16 @@ impl Core {
 
     /// No worker is left for this call.
     pub(crate) fn nobody(&self, call: &Call) {
-        let error = if self.phase.load(Ordering::SeqCst) == OPEN || self.gate().last_status.is_some() {
-            let status = self.gate().last_status.clone();
-            Error::worker_died(format!(
+        let status = self.gate().last_status.clone();
+        let error = match self.phase.load(Ordering::SeqCst) {
+            // Workers that are killed on purpose have a status too.
+            ABORTED => Error::stopped(),
+            STOPPING if status.is_none() => Error::stopped(),
+            _ => Error::worker_died(format!(
                 "{}; it is not started again after more than {} deaths within 60 s (`max_restarts`), and no other worker can take the call",
                 status.as_deref().unwrap_or("its worker is gone"),
                 self.settings.max_restarts,
-            ))
-        } else {
-            Error::stopped()
+            )),
         };
         call.fail(error, None);
     }

@@ -36,7 +36,7 @@ pub(crate) struct Lane {
     pub(crate) link: Option<Arc<dyn Link>>,
     pub(crate) thread: Option<JoinHandle<()>>,
     pub(crate) in_flight: usize,
-    /// Calls for this worker and no other.
+    /// Calls for this worker and no other, in a group of several.
     pub(crate) pinned: VecDeque<Call>,
     deaths: VecDeque<Instant>,
 }

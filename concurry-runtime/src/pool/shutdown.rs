@@ -14,6 +14,20 @@ use super::lane::Status;
 use crate::call::{Call, Job};
 use crate::error::{Error, Result};
 
+thread_local! {
+    /// The pool, as a number, whose worker's end this thread sees to.
+    static ENDING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Ends what [`Core::ending`] begins.
+pub(crate) struct Ending(usize);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        ENDING.set(self.0);
+    }
+}
+
 /// Somebody who waits for the pool as a whole.
 struct Waiter<'a>(&'a Core);
 
@@ -27,20 +41,6 @@ impl<'a> Waiter<'a> {
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         self.0.waiters.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-thread_local! {
-    /// The pool, as a number, whose worker's end this thread sees to.
-    static ENDING: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Ends what [`Core::ending`] begins.
-pub(crate) struct Ending(usize);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        ENDING.set(self.0);
     }
 }
 

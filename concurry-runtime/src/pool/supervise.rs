@@ -89,7 +89,7 @@ impl Core {
                 dropped.push(call);
                 continue;
             }
-            if pinned {
+            if pinned && self.is_shared() {
                 group.lanes[at].pinned.push_front(call);
             } else {
                 group.waiting.push_front(call);
@@ -248,8 +248,16 @@ impl Host for Core {
             }
         }
         if let Some((job, error)) = victim {
-            // Which worker of the pool it was is worth knowing when it died.
-            job.fail(error.at(format!("{}[{}]", self.settings.worker, place.index), job.header().method_name()));
+            if self.phase.load(Ordering::SeqCst) == ABORTED {
+                // It died because the pool was told to end, and that is what its call came to.
+                job.give_up(Error::stopped());
+            } else if matches!(error, Error::WorkerDied { .. }) {
+                // Which worker of the pool it was is worth knowing when it died.
+                let name = format!("{}[{}]", self.settings.worker, place.index);
+                job.fail(error.at(name, job.header().method_name()));
+            } else {
+                job.fail(error);
+            }
         }
         self.fail_all(failed);
         self.rehouse(orphans);

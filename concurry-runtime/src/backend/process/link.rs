@@ -172,6 +172,14 @@ impl ProcessLink {
         exit
     }
 
+    /// Sees the process to its end where its reader did not get that far.
+    pub(super) fn abandon(&self) {
+        let pid = self.state().pid;
+        if let Some(pid) = pid {
+            self.bury(pid);
+        }
+    }
+
     /// Ends the process, if the job of this number is what it is busy with.
     fn lose_patience(&self, number: u64) {
         let state = self.state();
@@ -190,14 +198,6 @@ impl ProcessLink {
     /// Whether the worker has ended because it was told to leave the job of this number.
     pub(super) fn was_replaced_for(&self, number: u64) -> bool {
         number > 0 && self.state().replaced_for == Some(number)
-    }
-
-    /// Sees the process to its end where its reader did not get that far.
-    pub(super) fn abandon(&self) {
-        let pid = self.state().pid;
-        if let Some(pid) = pid {
-            self.bury(pid);
-        }
     }
 }
 
