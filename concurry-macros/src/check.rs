@@ -56,10 +56,11 @@ fn lifetimes(worker: &Worker, diagnostics: &mut Diagnostics) {
     for param in worker.generics.lifetimes() {
         diagnostics.at(param, Problem::Lifetimes);
     }
-    if worker.generics.lifetimes().next().is_none() {
-        if let Some(lifetime) = borrow_in(&worker.ty) {
-            diagnostics.span(lifetime, Problem::Lifetimes);
-        }
+    // What is named after a parameter is complained of there.
+    if worker.generics.lifetimes().next().is_none()
+        && let Some(lifetime) = borrow_in(&worker.ty)
+    {
+        diagnostics.span(lifetime, Problem::Lifetimes);
     }
 }
 
@@ -82,15 +83,19 @@ fn reserved(worker: &Worker, diagnostics: &mut Diagnostics) {
 }
 
 /// The names that are given to what is generated: all differ, and none is the type's own.
-fn names(worker: &Worker, diagnostics: &mut Diagnostics) {
-    let options = &worker.options;
-    let given = [("client", &options.client), ("options", &options.options), ("message", &options.message)];
-    let mut taken = vec![("the type itself", plain(&worker.name))];
-    for (option, name) in given {
-        let Some(name) = name else { continue };
-        match taken.iter().find(|(_, other)| *other == plain(name)) {
-            Some((owner, _)) => diagnostics.at(name, Problem::SameName { option, name: plain(name), owner }),
-            None => taken.push((option, plain(name))),
+fn names(worker: &mut Worker, diagnostics: &mut Diagnostics) {
+    let options = &mut worker.options;
+    let given = [("client", &mut options.client), ("options", &mut options.options), ("message", &mut options.message)];
+    let mut taken = vec![("the type itself".to_owned(), plain(&worker.name))];
+    for (option, given) in given {
+        let Some(name) = given.as_ref() else { continue };
+        let text = plain(name);
+        match taken.iter().find(|(_, other)| *other == text) {
+            Some((owner, _)) => {
+                diagnostics.at(name, Problem::SameName { option, name: text, owner: owner.clone() });
+                *given = None;
+            }
+            None => taken.push((format!("`{option}`"), text)),
         }
     }
 }

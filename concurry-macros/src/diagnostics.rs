@@ -19,7 +19,7 @@ pub(crate) enum Problem {
     Syntax,
     Equals { name: String, value: String },
     SaysNothing,
-    SameName { option: &'static str, name: String, owner: &'static str },
+    SameName { option: &'static str, name: String, owner: String },
     // The item.
     NotABlock { found: &'static str },
     Twice { name: &'static str },
@@ -90,7 +90,7 @@ impl fmt::Display for Problem {
                 "this attribute says nothing: every method with `self` that is not private is a worker method by itself; name an option, such as `#[worker(skip)]`, or drop it",
             ),
             Problem::SameName { option, name, owner } => {
-                write!(f, "`{option}` cannot be called `{name}`, which is the name of {owner}; choose another")
+                write!(f, "`{option}` cannot be called `{name}`, which is taken by {owner}; choose another name")
             }
             Problem::NotABlock { found } => write!(
                 f,

@@ -101,6 +101,12 @@ impl PlainSelf<'_> {
 
 impl VisitMut for PlainSelf<'_> {
     fn visit_type_mut(&mut self, ty: &mut Type) {
+        // Needless parentheses are the user's; the lint on them shall not fall on our copy.
+        while let Type::Paren(paren) = &mut *ty
+            && !matches!(*paren.elem, Type::TraitObject(_) | Type::ImplTrait(_))
+        {
+            *ty = (*paren.elem).clone();
+        }
         if matches!(&*ty, Type::Path(TypePath { qself: None, path }) if path.is_ident("Self")) {
             *ty = self.0.clone();
         } else {

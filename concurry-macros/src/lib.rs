@@ -53,10 +53,18 @@ fn worker_item(attr: TokenStream, item: TokenStream) -> TokenStream {
     let not_a_block = |found| Problem::NotABlock { found };
     let problem = match parsed {
         Item::Impl(block) => return worker_block(attr, block, diagnostics),
-        Item::Struct(mut of) => return defaults(attr, &mut of, |of| (&of.ident, &of.generics, &mut of.attrs), diagnostics),
-        Item::Enum(mut of) => return defaults(attr, &mut of, |of| (&of.ident, &of.generics, &mut of.attrs), diagnostics),
-        Item::Union(mut of) => return defaults(attr, &mut of, |of| (&of.ident, &of.generics, &mut of.attrs), diagnostics),
-        Item::Fn(function) if function.sig.receiver().is_some() || options::marks_a_method(&attr) => Problem::LoneMethod,
+        Item::Struct(mut of) => {
+            return defaults(attr, &mut of, |of| (&of.ident, &of.generics, &mut of.attrs), diagnostics);
+        }
+        Item::Enum(mut of) => {
+            return defaults(attr, &mut of, |of| (&of.ident, &of.generics, &mut of.attrs), diagnostics);
+        }
+        Item::Union(mut of) => {
+            return defaults(attr, &mut of, |of| (&of.ident, &of.generics, &mut of.attrs), diagnostics);
+        }
+        Item::Fn(function) if function.sig.receiver().is_some() || options::marks_a_method(&attr) => {
+            Problem::LoneMethod
+        }
         Item::Fn(_) => Problem::FunctionIsATask,
         Item::Trait(_) => not_a_block("a trait"),
         Item::Mod(_) => not_a_block("a module"),

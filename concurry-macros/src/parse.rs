@@ -62,8 +62,8 @@ pub(crate) fn worker(options: Options, block: ItemImpl, diagnostics: &mut Diagno
     };
     let mut generics = block.generics.clone();
     PlainSelf(&ty).visit_generics_mut(&mut generics);
-    let cfgs = attributes(&block.attrs).cfgs;
-    Some(Worker { block, ty, name, generics, cfgs, options, constructors, methods })
+    let Attributes { cfgs, lints, .. } = attributes(&block.attrs);
+    Some(Worker { block, ty, name, generics, cfgs, lints, options, constructors, methods })
 }
 
 /// Reads a function that is a task. Its parameters lose our helper attributes.
@@ -196,9 +196,24 @@ pub(crate) fn attributes(attrs: &[Attribute]) -> Attributes {
             kept.deprecated = Some(attribute.clone());
         } else if path.is_ident("cfg_attr") && only_docs(attribute) {
             kept.docs.push(attribute.clone());
+        } else {
+            kept.lints.extend(lints(attribute));
         }
     }
     kept
+}
+
+/// The lints that an attribute allows or expects, if it is of that kind.
+fn lints(attribute: &Attribute) -> Vec<syn::Path> {
+    if !attribute.path().is_ident("allow") && !attribute.path().is_ident("expect") {
+        return Vec::new();
+    }
+    let metas = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).unwrap_or_default();
+    let lints = metas.into_iter().filter_map(|meta| match meta {
+        Meta::Path(lint) => Some(lint),
+        _ => None,
+    });
+    lints.collect()
 }
 
 /// Whether a `cfg_attr` adds nothing but docs.
@@ -225,10 +240,12 @@ impl Reading<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Method {
         let receiver = signature.receiver().map_or(Receiver::None, receiver);
+        let mut attributes = attributes;
         let mut params = Vec::<Param>::new();
         for input in &mut signature.inputs {
             if let FnArg::Typed(typed) = input {
                 let param = self.param(typed, &params, diagnostics);
+                attributes.lints.extend(param.attrs.iter().flat_map(lints));
                 params.push(param);
             }
         }

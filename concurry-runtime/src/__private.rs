@@ -8,7 +8,9 @@ pub use crate::__option_setters as option_setters;
 pub use crate::balance::LoadBalancing;
 pub use crate::config::Attributes;
 pub use crate::context::CallContext;
-pub use crate::demands::{Kept, Owned, Returned, Startable, Travels, Wired, argument, copy, crosses, outcome, probes, travels};
+pub use crate::demands::{
+    Crosses, Kept, Owned, Returned, Startable, Travels, Wired, argument, copy, crosses, outcome, probes, travels,
+};
 pub use crate::error::{BoxError, Captured, Error, MethodError, Probe, Result, capture_traits as capture};
 pub use crate::future::{Arg, Args, IntoArg, TaskFuture};
 pub use crate::mode::Mode;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::future::{Args, TaskFuture};
 use crate::pool::Client;
+use crate::task::Decode;
 use crate::wire::codec::Codec;
 use crate::worker::{Replied, Reply, Wire, Worker};
 
@@ -18,7 +19,7 @@ use crate::worker::{Replied, Reply, Wire, Worker};
     message = "`{Self}` cannot travel to a worker",
     label = "it must be serializable and `Send`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for it and for what it holds",
-    note = "or mark the block `#[worker(local)]`: then it need only be `Send`, and the type runs in the modes that share memory"
+    note = "or mark the block or the function `local`, as in `#[worker(local)]`: then it need only be `Send`, and runs in the modes that share memory"
 )]
 pub trait Travels: Serialize + DeserializeOwned + Send + 'static {}
 
@@ -27,10 +28,10 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Travels for T {}
 
 /// An argument of a method.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an argument of a worker's method",
+    message = "`{Self}` cannot be an argument of a worker method or a task",
     label = "it must be serializable and `Send`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for it and for what it holds",
-    note = "or mark the block `#[worker(local)]`: then it need only be `Send`, and the type runs in the modes that share memory"
+    note = "or mark the block or the function `local`, as in `#[worker(local)]`: then it need only be `Send`, and runs in the modes that share memory"
 )]
 pub trait Argument {}
 
@@ -39,10 +40,10 @@ impl<T: Travels> Argument for T {}
 
 /// What a method returns, or holds in the `Ok` of its result.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the result of a worker's method",
+    message = "`{Self}` cannot be the result of a worker method or a task",
     label = "it must be serializable and `Send`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for it and for what it holds",
-    note = "or mark the block `#[worker(local)]`: then it need only be `Send`, and the type runs in the modes that share memory"
+    note = "or mark the block or the function `local`, as in `#[worker(local)]`: then it need only be `Send`, and runs in the modes that share memory"
 )]
 pub trait Outcome {}
 
@@ -55,7 +56,7 @@ impl<T: Travels> Outcome for T {}
     label = "arguments and results of a worker must be `Send` and hold no borrow",
     note = "share with `Arc` instead of `Rc`, and change behind a `Mutex` instead of a `RefCell`"
 )]
-pub trait Crosses {}
+pub trait Crosses: Send + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Send + 'static> Crosses for T {}
@@ -138,6 +139,8 @@ pub mod probes {
     /// Values that travel.
     pub trait Far<T> {
         #[doc(hidden)]
+        fn decode(&self) -> Decode<T>;
+        #[doc(hidden)]
         fn reply(&self, reply: Reply<'_>, value: T) -> Replied;
         #[doc(hidden)]
         fn call<W: Worker, A: Args>(
@@ -150,6 +153,9 @@ pub mod probes {
     }
 
     impl<T: Serialize + DeserializeOwned + Send + 'static> Far<T> for &Returned<T> {
+        fn decode(&self) -> Decode<T> {
+            Decode::result()
+        }
         fn reply(&self, reply: Reply<'_>, value: T) -> Replied {
             reply.value(value)
         }
@@ -167,6 +173,8 @@ pub mod probes {
     /// Values that do not; their type has been complained of.
     pub trait Near<T> {
         #[doc(hidden)]
+        fn decode(&self) -> Decode<T>;
+        #[doc(hidden)]
         fn reply(&self, reply: Reply<'_>, value: T) -> Replied
         where
             T: Send + 'static;
@@ -183,6 +191,9 @@ pub mod probes {
     }
 
     impl<T> Near<T> for Returned<T> {
+        fn decode(&self) -> Decode<T> {
+            Decode::never()
+        }
         fn reply(&self, reply: Reply<'_>, value: T) -> Replied
         where
             T: Send + 'static,

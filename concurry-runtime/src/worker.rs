@@ -222,7 +222,9 @@ pub mod bytes {
     }
 
     #[doc(hidden)]
-    pub fn deserialize<'de, T: DeserializeOwned + 'static, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    pub fn deserialize<'de, T: DeserializeOwned + 'static, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
         let mut value: Option<T> = None;
         match (&mut value as &mut dyn Any).downcast_mut::<Option<Vec<u8>>>() {
             Some(slot) => *slot = Some(deserializer.deserialize_byte_buf(Bytes)?),

@@ -14,7 +14,14 @@ pub struct Defaults {
 }
 
 /// A block with everything on it.
-#[worker(max_workers = 2, stop_timeout = "20s", timeout = "1m", max_restarts = 0, num_retries = 0, max_queued_tasks = 7)]
+#[worker(
+    max_workers = 2,
+    stop_timeout = "20s",
+    timeout = "1m",
+    max_restarts = 0,
+    num_retries = 0,
+    max_queued_tasks = 7
+)]
 #[allow(clippy::needless_pass_by_value, dead_code)]
 #[cfg(any(unix, windows))]
 impl Defaults {
@@ -37,7 +44,7 @@ impl Defaults {
     }
 
     #[cfg_attr(all(), doc = "Docs under a condition.")]
-    #[cfg(all())]
+    #[cfg(any(unix, windows))]
     #[cfg(not(any()))]
     pub fn conditional(&self) -> u64 {
         1
@@ -64,7 +71,18 @@ impl Defaults {
 
     #[doc(hidden)]
     pub fn hidden(&self) {}
+
+    /// What the method is allowed, its stub and its message are.
+    #[allow(deprecated, non_snake_case, reason = "it is old")]
+    pub fn oldStyle(&self, old: Old, #[expect(non_snake_case)] Number: u64) -> Old {
+        Old(old.0 + Number)
+    }
 }
+
+/// A type that is not to be used any more.
+#[deprecated]
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Old(pub u64);
 
 /// A type of the platform that is not this one.
 #[cfg(any())]
@@ -110,7 +128,8 @@ fn the_block_overrules_the_type_and_the_builder_both() -> concurry::Result<()> {
     let stats = pool.stats();
     assert_eq!((stats.mode, stats.max_workers, stats.name.as_str()), (Mode::Thread, 2, "from the type"));
     pool.stop()?;
-    let pool = Defaults::options().mode(Mode::Sync).max_workers(1).name("mine").stop_timeout(Duration::from_secs(1)).init()?;
+    let pool =
+        Defaults::options().mode(Mode::Sync).max_workers(1).name("mine").stop_timeout(Duration::from_secs(1)).init()?;
     let stats = pool.stats();
     assert_eq!((stats.mode, stats.max_workers, stats.name.as_str()), (Mode::Sync, 1, "mine"));
     assert_eq!(Switch::init()?.stats().mode, Mode::Sync);
@@ -128,6 +147,9 @@ fn stubs_bear_what_their_methods_do() -> concurry::Result<()> {
         assert!(old.result()? >= 2);
         assert_eq!(pool.conditional().result()?, 1);
         pool.hidden().result()?;
+        #[expect(deprecated, reason = "the type is")]
+        let old = pool.oldStyle(Old(1), 2u64).result()?.0;
+        assert_eq!(old, 3);
         pool.stop()?;
         let switch = Switch::options().mode(mode).init()?;
         assert_eq!((switch.turn().result()?, switch.turn().result()?), (false, true));

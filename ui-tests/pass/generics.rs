@@ -125,7 +125,6 @@ where
     }
 }
 
-
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Wrapped<E>(E);
 

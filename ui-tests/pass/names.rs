@@ -96,7 +96,15 @@ fn a_workers_method_hides_the_pools() -> concurry::Result<()> {
         assert_eq!((pool.stop().result()?, pool.stop().result()?, pool.is_stopped().result()?), (false, true, true));
         assert_eq!((pool.stats().result()?, pool.max_workers().result()?), (1, 2));
         assert_eq!((pool.name().result()?, pool.abort("it").result()?), ("machine".to_owned(), "it".to_owned()));
-        let numbers = [pool.wait_idle(), pool.worker(), pool.broadcast(), pool.pool(), pool.mode(), pool.call(), pool.construct()];
+        let numbers = [
+            pool.wait_idle(),
+            pool.worker(),
+            pool.broadcast(),
+            pool.pool(),
+            pool.mode(),
+            pool.call(),
+            pool.construct(),
+        ];
         assert_eq!(concurry::gather(numbers).results()?, [3, 4, 5, 6, 7, 8, 9]);
         let whole = WorkerClient::pool(&pool);
         assert_eq!((whole.stats().completed, whole.stats().failed), (14, 0));
@@ -115,6 +123,7 @@ mod marked {
 
     #[worker]
     impl Counter {
+        #[allow(clippy::wrong_self_convention, clippy::new_ret_no_self)]
         pub fn new(&self, by: u64) -> u64 {
             self.0 + by
         }
@@ -148,6 +157,7 @@ mod marked {
         }
 
         #[worker(skip)]
+        #[allow(dead_code)]
         pub unsafe fn skipped(&mut self) {}
     }
 }
@@ -179,6 +189,7 @@ mod raw {
         pub fn r#async(&self, r#type: u8) -> u8 {
             r#type
         }
+        #[allow(clippy::too_many_arguments)]
         pub fn self_(&self, message: u8, reply: u8, context: u8, value: u8, error: u8, init: u8, method: u8) -> u8 {
             message + reply + context + value + error + init + method
         }

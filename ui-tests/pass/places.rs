@@ -166,13 +166,14 @@ macro_rules! workers {
         $(#[$meta])*
         #[worker(mode = $mode, max_workers = 1)]
         impl $name {
-            $vis fn $method(&self, $arg: $ty, hygienic: u64) -> $returns {
+            pub fn $method(&self, $arg: $ty, hygienic: u64) -> $returns {
                 let _ = hygienic;
                 $body
             }
 
             /// A result by another name.
-            $vis fn fallible(&self, value: &$ty) -> Result<$returns, String> {
+            #[allow(clippy::ptr_arg, clippy::clone_on_copy)]
+            pub fn fallible(&self, value: &$ty) -> Result<$returns, String> {
                 let $arg = value.clone();
                 Ok($body)
             }

@@ -105,11 +105,13 @@ impl Returns {
     }
 }
 
+type Call = fn(&ReturnsClient, bool) -> TaskFuture<u64>;
+
 #[test]
 fn every_result_is_projected() -> concurry::Result<()> {
     for mode in MODES {
         let pool = Returns::options().mode(mode).init(1)?;
-        let calls: [(fn(&ReturnsClient, bool) -> TaskFuture<u64>, &str); 9] = [
+        let calls: [(Call, &str); 9] = [
             (|pool, ok| pool.io(ok), "no such thing"),
             (|pool, ok| pool.anyhow(ok), "at the door"),
             (|pool, ok| pool.concurry(ok), "passed through"),
@@ -142,7 +144,9 @@ fn the_methods_own_error_comes_back() -> concurry::Result<()> {
     for mode in MODES {
         let pool = Returns::options().mode(mode).init(1)?;
         let own = pool.own(false).result().err();
-        let code = |error: Option<concurry::Error>| error.as_ref().and_then(|error| error.downcast_ref::<Refused>().map(|refused| refused.code));
+        let code = |error: Option<concurry::Error>| {
+            error.as_ref().and_then(|error| error.downcast_ref::<Refused>().map(|refused| refused.code))
+        };
         assert_eq!(code(own), Some(7));
         assert_eq!(code(pool.alias(false).result().err()), Some(8));
         pool.stop()?;
@@ -155,6 +159,9 @@ fn a_constructor_that_fails_is_an_error_of_init() {
     for mode in MODES {
         let error = Returns::options().mode(mode).init(0).err();
         let text = error.map(|error| error.to_string());
-        assert!(text.as_ref().is_some_and(|text| text.contains("refused with 0") && text.contains("Returns")), "{text:?}");
+        assert!(
+            text.as_ref().is_some_and(|text| text.contains("refused with 0") && text.contains("Returns")),
+            "{text:?}"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Odd but legal signatures: each method is called, and what it returns shows that its arguments arrived as they were.
 #![deny(warnings, clippy::all)]
+#![allow(clippy::needless_borrows_for_generic_args)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -25,6 +26,9 @@ pub struct Odd {
 }
 
 #[worker]
+#[allow(clippy::needless_arbitrary_self_type, clippy::multiple_bound_locations, clippy::ptr_arg, clippy::borrowed_box)]
+#[allow(clippy::unused_unit, clippy::toplevel_ref_arg, clippy::too_many_arguments, clippy::needless_lifetimes)]
+#[allow(clippy::extra_unused_lifetimes, clippy::missing_const_for_fn)]
 impl Odd {
     /// A constant of the block stays where it is.
     pub const FACTOR: u64 = 3;

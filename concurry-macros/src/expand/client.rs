@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::Shape;
+use super::{Shape, allowed};
 use crate::hygiene::local;
 use crate::model::Method;
 
@@ -12,11 +12,13 @@ use crate::model::Method;
 pub(crate) fn declaration(shape: &Shape<'_>) -> TokenStream {
     let Shape { ty, client, private, cfgs, label, .. } = shape;
     let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
+    let allowed = allowed(shape);
     let doc = format!(" A pool of [`{label}`] workers: each method returns at once with a future of its result.");
     quote! {
         #(#cfgs)*
         #[doc = #doc]
-        #[allow(dead_code, private_interfaces, private_bounds)]
+        #allowed
+        #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
         pub struct #client #impl_generics (#private::Client<#ty>) #where_clause;
     }
 }
@@ -68,7 +70,7 @@ pub(crate) fn implementation(shape: &Shape<'_>) -> TokenStream {
 
 /// The attributes of a stub: the function's docs (or one of ours), conditions and deprecation.
 pub(crate) fn attributes(method: &Method, otherwise: &str) -> TokenStream {
-    let crate::model::Attributes { docs, cfgs, deprecated } = &method.attributes;
+    let crate::model::Attributes { docs, cfgs, deprecated, .. } = &method.attributes;
     let doc = docs.is_empty().then(|| quote!(#[doc = #otherwise]));
     quote!(#(#cfgs)* #(#docs)* #doc #deprecated)
 }

@@ -52,7 +52,7 @@ pub(crate) fn worker(
         quote_spanned! {returned.span()=>
             #(#cfgs)*
             if #method_number == #numbers::#variant as usize {
-                return (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).decode(#codec, #bytes);
+                return (&&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).decode(#codec, #bytes);
             }
         }
     });
@@ -202,7 +202,7 @@ fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStre
                 #private::std::result::Result::Ok(#value) => #respond,
                 #private::std::result::Result::Err(#error) => #private::Reply::failure(
                     #reply,
-                    (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
+                    (&&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
                 ),
             }
         }
@@ -236,7 +236,7 @@ fn construct(shape: &Shape<'_>) -> TokenStream {
             match <#returned as #private::ResultLike>::into_result(#run) {
                 #private::std::result::Result::Ok(#value) => #ok(#value),
                 #private::std::result::Result::Err(#error) => #private::std::result::Result::Err(#private::init_failed(
-                    (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
+                    (&&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
                 )),
             }
         }

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned;
 
-use super::Shape;
+use super::{Shape, allowed};
 use crate::hygiene::item;
 use crate::model::Param;
 
@@ -73,12 +73,14 @@ pub(crate) fn enumeration(shape: &Shape<'_>) -> TokenStream {
         quote!(#[doc(hidden)] #skip #name(#phantom, #private::std::convert::Infallible),)
     });
     let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
+    let allowed = allowed(shape);
     let doc = format!(" What travels to a worker `{}`: one variant a method, one field an argument.", shape.label);
     quote! {
         #(#cfgs)*
         #[doc = #doc]
+        #allowed
         #derive
-        #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery)]
+        #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
         pub enum #message #impl_generics #where_clause {
             #(#variants)*
             #phantom
@@ -102,7 +104,7 @@ pub(crate) fn init(shape: &Shape<'_>) -> TokenStream {
         let argument = quote!(&self.#field);
         quote_spanned!(held.span()=> #field: #private::copy::<#held>(#argument),)
     });
-    let marker = item("marker");
+    let marker = Shape::marker();
     let (declared, copied) = if shape.is_generic() {
         let (phantom, skip) = (shape.phantom(), (!shape.options.local).then(|| quote!(#[serde(skip)])));
         (quote!(#skip #marker: #phantom,), quote!(#marker: #private::std::marker::PhantomData,))
@@ -113,7 +115,7 @@ pub(crate) fn init(shape: &Shape<'_>) -> TokenStream {
     quote! {
         #[doc(hidden)]
         #derive
-        #[allow(private_interfaces, private_bounds, non_snake_case)]
+        #[allow(private_interfaces, private_bounds)]
         pub struct #init #impl_generics #where_clause {
             #(#fields)*
             #declared

@@ -24,6 +24,8 @@ pub(crate) struct Shape<'a> {
     pub(crate) label: String,
     pub(crate) generics: Generics,
     pub(crate) cfgs: &'a [Attribute],
+    /// The lints that the block allows.
+    pub(crate) lints: &'a [syn::Path],
     pub(crate) options: &'a Options,
     pub(crate) facade: Facade,
     pub(crate) private: TokenStream,
@@ -47,6 +49,7 @@ impl<'a> Shape<'a> {
             label: name.clone(),
             generics: worker.generics.clone(),
             cfgs: &worker.cfgs,
+            lints: &worker.lints,
             options,
             private: facade.private(),
             facade,
@@ -66,11 +69,8 @@ impl<'a> Shape<'a> {
             return;
         }
         let private = &self.private;
-        let travels = if self.options.local {
-            quote!(#private::std::marker::Send + 'static)
-        } else {
-            quote!(#private::Travels)
-        };
+        // Traits of ours, which the user's own conditions cannot name a second time.
+        let travels = if self.options.local { quote!(#private::Crosses) } else { quote!(#private::Travels) };
         let mut predicates: Vec<WherePredicate> = Vec::new();
         let constructor = self.constructor.filter(|constructor| !constructor.broken);
         for param in self.generics.type_params() {
@@ -91,8 +91,7 @@ impl<'a> Shape<'a> {
         for param in constructor.iter().flat_map(|constructor| constructor.arguments()) {
             if generic(&param.held) {
                 let held = &param.held;
-                predicates
-                    .push(parse_quote!(#held: #travels + #private::std::clone::Clone + #private::std::marker::Sync));
+                predicates.push(parse_quote!(#held: #travels + #private::Kept));
             }
         }
         for function in self.methods.iter().copied().chain(constructor) {
@@ -139,6 +138,11 @@ impl<'a> Shape<'a> {
         hygiene::item("Init")
     }
 
+    /// The field of that type that uses the block's parameters.
+    pub(crate) fn marker() -> Ident {
+        Ident::new("__concurry_marker", Span::call_site())
+    }
+
     /// The hidden enum that numbers the methods, whichever of them are configured in.
     pub(crate) fn numbers() -> Ident {
         hygiene::item("Method")
@@ -162,6 +166,19 @@ impl Output {
     }
 }
 
+/// What the user's own code is allowed, the code that repeats parts of it is too.
+pub(crate) fn allowed(shape: &Shape<'_>) -> TokenStream {
+    let functions = shape.methods.iter().copied().chain(shape.constructor);
+    let lints = shape.lints.iter().chain(functions.flat_map(|function| &function.attributes.lints));
+    // Names that are made of the type's are of its style.
+    let style = (!is_camel_case(&shape.label)).then(|| quote!(non_camel_case_types,));
+    quote!(#[allow(#style #(#lints,)*)])
+}
+
+fn is_camel_case(name: &str) -> bool {
+    !name.contains('_') && !name.starts_with(char::is_lowercase)
+}
+
 /// The attributes of a block that holds nothing but implementations.
 pub(crate) fn quiet(shape: &Shape<'_>) -> TokenStream {
     let deprecated = shape
@@ -171,10 +188,12 @@ pub(crate) fn quiet(shape: &Shape<'_>) -> TokenStream {
         .chain(shape.constructor)
         .any(|method| method.attributes.deprecated.is_some())
         .then(|| quote!(#[allow(deprecated)]));
+    let allowed = allowed(shape);
     quote! {
         #[doc(hidden)]
         #deprecated
-        #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
+        #allowed
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
     }
 }
 

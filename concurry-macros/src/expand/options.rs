@@ -4,8 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::Shape;
-use crate::hygiene::item;
+use super::{Shape, allowed};
 use crate::model::{Param, Pass};
 use crate::options::Said;
 use crate::value::Value;
@@ -44,12 +43,14 @@ pub(crate) fn declaration(shape: &Shape<'_>) -> TokenStream {
     let Shape { builder, private, cfgs, label, .. } = shape;
     let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
     let marker = shape.is_generic().then(|| shape.phantom());
+    let allowed = allowed(shape);
     let doc = format!(" The options of a pool of [`{label}`] workers; `init` starts it.");
     quote! {
         #(#cfgs)*
         #[doc = #doc]
         #[must_use = "options do nothing until `init` starts the pool"]
-        #[allow(dead_code, private_interfaces, private_bounds)]
+        #allowed
+        #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
         pub struct #builder #impl_generics (#private::Options, #marker) #where_clause;
     }
 }
@@ -80,7 +81,7 @@ pub(crate) fn implementation(shape: &Shape<'_>) -> TokenStream {
         }
     });
     let (phantom, marker) = if shape.is_generic() {
-        let marker = item("marker");
+        let marker = Shape::marker();
         (quote!(#private::std::marker::PhantomData), quote!(#marker: #private::std::marker::PhantomData,))
     } else {
         (quote!(), quote!())

@@ -56,9 +56,26 @@ impl<E> Probe<E> {
     }
 }
 
-/// The traits that generated code brings into scope; `(&&&probe).capture(e)` picks the best that `E` has.
+/// The traits that generated code brings into scope; `(&&&&probe).capture(e)` picks the best that `E` has.
 pub mod capture_traits {
     use super::*;
+
+    /// For fixed texts. Serde borrows these from what it reads, so they cannot be rebuilt; to the compiler they look as if
+    /// they could be.
+    pub trait ViaText<E> {
+        #[doc(hidden)]
+        fn capture(&self, error: E) -> Captured;
+        #[doc(hidden)]
+        fn decode(&self, _codec: Codec, _bytes: &[u8]) -> Option<BoxError> {
+            None
+        }
+    }
+
+    impl ViaText<&'static str> for &&&Probe<&'static str> {
+        fn capture(&self, error: &'static str) -> Captured {
+            Captured::new(move |_| Error::failed(error))
+        }
+    }
 
     /// For errors that hold another: boxes, `anyhow::Error`.
     pub trait ViaDeref<E> {
