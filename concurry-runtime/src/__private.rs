@@ -17,11 +17,10 @@ pub use crate::mode::Mode;
 pub use crate::options::Options;
 pub use crate::pool::{Client, Pool, WorkerClient, start};
 pub use crate::retry::Retry;
+pub use crate::run::Run;
 pub use crate::task::{
     Decode, Many, One, Task, TaskHome, TaskMap, TaskMapUnordered, TaskOptions, task_call, task_map, task_map_unordered,
     task_stop,
 };
 pub use crate::wire::codec::Codec;
-pub use crate::worker::{
-    Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, block_on, bytes, init_failed, wire,
-};
+pub use crate::worker::{INIT, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, bytes, init_failed, wire};

@@ -11,12 +11,14 @@ mod error;
 mod executor;
 mod future;
 mod gather;
+mod limits;
 mod mode;
 mod options;
 mod panics;
 mod pool;
 #[allow(dead_code, unused_imports, reason = "what decides on retries is asked by the retrying driver")]
 mod retry;
+mod run;
 mod spin;
 mod task;
 mod timer;
@@ -31,6 +33,10 @@ pub use future::{CallId, IntoArg, TaskFuture};
 pub use gather::{
     AsCompleted, Gather, GatherFuture, IntoGather, Map, MapUnordered, ProgressBar, ProgressIter, ReturnWhen, Waited,
     gather, map, map_unordered, wait,
+};
+pub use limits::{
+    AcquireFuture, Acquisition, IntoRequest, LimitPool, LimitSet, LimitSetStats, LimitSource, LimitStats, Limits,
+    RateAlgorithm, Wanted, Window,
 };
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
