@@ -8,6 +8,7 @@ mod hygiene;
 mod model;
 mod options;
 mod parse;
+mod show;
 mod value;
 mod words;
 
@@ -92,7 +93,7 @@ fn worker_block(attr: TokenStream, mut block: ItemImpl, mut diagnostics: Diagnos
         return with(diagnostics, fallback::worker(&worker));
     }
     let expansion = expand::worker(&worker);
-    show(&model::plain(&worker.name), &expansion);
+    show::show(&model::plain(&worker.name), &expansion);
     expansion
 }
 
@@ -141,13 +142,6 @@ fn task_function(attr: TokenStream, mut function: ItemFn, mut diagnostics: Diagn
         return with(diagnostics, fallback::task(&options, &function, &method));
     }
     let expansion = expand::task::task(&options, &function, &method);
-    show(&method.name(), &expansion);
+    show::show(&method.name(), &expansion);
     expansion
-}
-
-/// Prints an expansion where `CONCURRY_EXPAND` asks for it.
-fn show(name: &str, expansion: &TokenStream) {
-    if std::env::var_os("CONCURRY_EXPAND").is_some_and(|wanted| wanted == name) {
-        eprintln!("{expansion}");
-    }
 }
