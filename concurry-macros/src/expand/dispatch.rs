@@ -1,6 +1,6 @@
 //! The worker's side: its constructor is run, a message becomes a method call, an outcome becomes a reply.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
@@ -27,13 +27,13 @@ pub(crate) fn worker(
     let Shape { ty, private, message, label, .. } = shape;
     let (impl_generics, ty_generics, where_clause) = shape.generics.split_for_impl();
     let (numbers, init) = (Shape::numbers(), Shape::init());
-    let (argument, context, reply) = (local("message"), local("context"), local("reply"));
+    let argument = local("message");
     let (method_number, codec, bytes) = (local("method"), local("codec"), local("bytes"));
     let attributes = options::attributes(shape.options, private);
     let wire = if shape.options.local {
         quote!(#private::std::option::Option::None)
     } else {
-        let codec = if shape.options.msgpack { quote!(MsgPack) } else { quote!(Bincode) };
+        let codec = codec_name(shape);
         quote!((&&#private::Wired::<Self>::new()).wire(#private::Codec::#codec))
     };
     let numbered = shape.methods.iter().map(|method| {
@@ -45,26 +45,31 @@ pub(crate) fn worker(
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
         quote!(#(#cfgs)* #message::#variant { .. } => #numbers::#variant as usize,)
     });
-    let arms = shape.methods.iter().map(|method| arm(shape, method, callee));
-    let decoders = shape.methods.iter().filter(|method| method.output.fallible).map(|method| {
-        let (variant, cfgs, returned) = (&method.variant, &method.attributes.cfgs, &method.output.ty);
-        let private = shape.facade.private_at(returned.span());
-        quote_spanned! {returned.span()=>
+    let (share, own) = (door(shape, callee, false), door(shape, callee, true));
+    let construct = match shape.constructor {
+        Some(constructor) if constructor.is_async() => quote!(#private::Run::going(async move { #construct })),
+        _ => quote!(#private::Run::Done({ #construct })),
+    };
+    let decodes = |method: &Method| method.output.fallible && !method.output.has_static_error();
+    let decoders = shape.methods.iter().filter(|method| decodes(method)).map(|method| {
+        let (variant, cfgs, probe) = (&method.variant, &method.attributes.cfgs, probe(shape, method));
+        quote_spanned! {method.output.ty.span()=>
             #(#cfgs)*
             if #method_number == #numbers::#variant as usize {
-                return (&&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).decode(#codec, #bytes);
+                return #probe.decode(#codec, #bytes);
+            }
+        }
+    });
+    let init_decoder = shape.constructor.filter(|constructor| decodes(constructor)).map(|constructor| {
+        let probe = probe(shape, constructor);
+        quote_spanned! {constructor.output.ty.span()=>
+            if #method_number == #private::INIT {
+                return #probe.decode(#codec, #bytes);
             }
         }
     });
     let phantom = item("Phantom");
-    let (never, never_again) = if shape.is_generic() {
-        (
-            quote!(#message::#phantom(_, never) => match never {},),
-            quote!(#message::#phantom(_, ref never) => match *never {},),
-        )
-    } else {
-        (quote!(), quote!())
-    };
+    let never = shape.is_generic().then(|| quote!(#message::#phantom(_, ref never) => match *never {},));
     quote! {
         #[allow(unused_imports)]
         use #private::probes::{Far as _, FarWorker as _, Near as _, NearWorker as _};
@@ -85,24 +90,19 @@ pub(crate) fn worker(
                 #private::Attributes::or(#attributes, <#ty>::__CONCURRY_DEFAULTS)
             }
 
-            fn construct(#argument: Self::Init) -> #private::std::result::Result<Self, #private::Error> {
+            fn construct(
+                #argument: Self::Init,
+            ) -> #private::Run<'static, #private::std::result::Result<Self, #private::Error>> {
                 use #private::capture::*;
                 #construct
             }
 
             fn method_of(#argument: &Self::Message) -> usize {
-                match *#argument { #(#number_arms)* #never_again }
+                match *#argument { #(#number_arms)* #never }
             }
 
-            fn call(
-                &mut self,
-                #argument: Self::Message,
-                #context: &#private::CallContext,
-                #reply: #private::Reply<'_>,
-            ) -> #private::Replied {
-                use #private::capture::*;
-                match #argument { #(#arms)* #never }
-            }
+            #share
+            #own
 
             fn decode_error(
                 #method_number: usize,
@@ -110,6 +110,7 @@ pub(crate) fn worker(
                 #bytes: &[u8],
             ) -> #private::std::option::Option<#private::BoxError> {
                 use #private::capture::*;
+                #init_decoder
                 #(#decoders)*
                 #private::std::option::Option::None
             }
@@ -119,6 +120,29 @@ pub(crate) fn worker(
             }
         }
     }
+}
+
+/// What finds out what a method's error can do.
+fn probe(shape: &Shape<'_>, method: &Method) -> TokenStream {
+    let returned = &method.output.ty;
+    let private = shape.facade.private_at(returned.span());
+    quote_spanned!(returned.span()=> (&&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()))
+}
+
+/// The method's error in the variable `error`, captured. Method resolution does not look at lifetimes and would take
+/// `&'static str` for something that can be decoded, so that is not asked.
+fn captured(shape: &Shape<'_>, method: &Method, error: &Ident) -> TokenStream {
+    if method.output.has_static_error() {
+        let private = shape.facade.private_at(method.output.ty.span());
+        return quote_spanned!(method.output.ty.span()=> #private::capture_plain(#error));
+    }
+    let probe = probe(shape, method);
+    quote_spanned!(method.output.ty.span()=> #probe.capture(#error))
+}
+
+/// The codec's variant.
+fn codec_name(shape: &Shape<'_>) -> TokenStream {
+    if shape.options.msgpack { quote!(MsgPack) } else { quote!(Bincode) }
 }
 
 /// A method's line in the table.
@@ -139,9 +163,36 @@ fn entry(method: &Method, private: &TokenStream) -> TokenStream {
     }
 }
 
+/// The function of the trait through which messages reach the methods that take `&mut self`, or all others; none where
+/// the block has none of these. Each method is behind one of them.
+fn door(shape: &Shape<'_>, callee: &dyn Fn(&Method) -> TokenStream, exclusive: bool) -> Option<TokenStream> {
+    let Shape { private, .. } = shape;
+    let (argument, context, reply) = (local("message"), local("context"), local("reply"));
+    let behind = |method: &&&Method| (method.receiver == Receiver::Exclusive) == exclusive;
+    let arms: Vec<_> = shape.methods.iter().filter(behind).map(|method| arm(shape, method, callee)).collect();
+    let (name, receiver) =
+        if exclusive { (quote!(own), quote!(&'a mut self)) } else { (quote!(share), quote!(&'a self)) };
+    // Further arms may be configured out, so the last one is there whether or not it can be reached.
+    (!arms.is_empty()).then(|| {
+        quote! {
+            fn #name<'a>(
+                #receiver,
+                #argument: Self::Message,
+                #context: &'a #private::CallContext,
+                #reply: #private::Reply<'a>,
+            ) -> #private::Run<'a, #private::Replied> {
+                use #private::capture::*;
+                match #argument {
+                    #(#arms)*
+                    #[allow(unreachable_patterns)]
+                    _ => #private::Reply::astray(#reply),
+                }
+            }
+        }
+    })
+}
+
 /// The call of a function with what a message held, still a future where the function is asynchronous.
-///
-/// A body for concurrent `async fn (&self)` methods, once there is one, builds on this with the same fields.
 fn called(method: &Method, callee: &TokenStream, private: &TokenStream) -> TokenStream {
     let context = local("context");
     let receiver = (method.receiver != Receiver::None).then(|| quote!(self,));
@@ -165,10 +216,10 @@ fn called(method: &Method, callee: &TokenStream, private: &TokenStream) -> Token
     quote_spanned!(method.output.ty.span()=> #callee(#receiver #(#args)*))
 }
 
-/// The same, run to its end.
+/// The same, awaited; what stands around it is an `async` block then.
 fn run(method: &Method, callee: &TokenStream, private: &TokenStream) -> TokenStream {
     let call = called(method, callee, private);
-    if method.is_async() { quote!(#private::block_on(#call)) } else { call }
+    if method.is_async() { quote!(#call.await) } else { call }
 }
 
 /// `field: __argN` for each argument.
@@ -196,18 +247,20 @@ fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStre
         }
     };
     let outcome = if method.output.fallible {
-        let respond = respond(&quote!(#value));
+        let (respond, captured) = (respond(&quote!(#value)), captured(shape, method, &error));
         quote_spanned! {returned.span()=>
             match <#returned as #private::ResultLike>::into_result(#run) {
                 #private::std::result::Result::Ok(#value) => #respond,
-                #private::std::result::Result::Err(#error) => #private::Reply::failure(
-                    #reply,
-                    (&&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
-                ),
+                #private::std::result::Result::Err(#error) => #private::Reply::failure(#reply, #captured),
             }
         }
     } else {
         respond(&run)
+    };
+    let outcome = if method.is_async() {
+        quote!(#private::Run::going(async move { #outcome }))
+    } else {
+        quote!(#private::Run::Done(#outcome))
     };
     quote! {
         #(#cfgs)*
@@ -229,14 +282,16 @@ fn construct(shape: &Shape<'_>) -> TokenStream {
     let (fields, run) = (fields(constructor), run(constructor, &callee, private));
     let rest = shape.is_generic().then(|| quote!(..));
     let outcome = if constructor.output.fallible {
-        let returned = &constructor.output.ty;
+        let (returned, codec) = (&constructor.output.ty, codec_name(shape));
         let private = shape.facade.private_at(returned.span());
         let error = local_at("error", returned.span());
+        let captured = captured(shape, constructor, &error);
         quote_spanned! {returned.span()=>
             match <#returned as #private::ResultLike>::into_result(#run) {
                 #private::std::result::Result::Ok(#value) => #ok(#value),
                 #private::std::result::Result::Err(#error) => #private::std::result::Result::Err(#private::init_failed(
-                    (&&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
+                    #private::Codec::#codec,
+                    #captured,
                 )),
             }
         }

@@ -120,7 +120,7 @@ impl<'a> Shape<'a> {
 
     /// The type of a function's value.
     pub(crate) fn value(&self, output: &Output) -> TokenStream {
-        output.value(&self.facade)
+        output.projected(&self.facade)
     }
 
     /// A type that uses all of the block's parameters and is whatever they are `Send` and `Sync`.
@@ -155,7 +155,7 @@ impl<'a> Shape<'a> {
 
 impl Output {
     /// The type of a function's value: what it returns, or what its result holds.
-    pub(crate) fn value(&self, facade: &Facade) -> TokenStream {
+    pub(crate) fn projected(&self, facade: &Facade) -> TokenStream {
         let ty = &self.ty;
         if self.fallible {
             let private = facade.private_at(ty.span());

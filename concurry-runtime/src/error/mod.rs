@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-pub use capture::{BoxError, Captured, MethodError, Probe, capture_traits};
+pub use capture::{BoxError, Captured, MethodError, Probe, capture_plain, capture_traits};
 pub use failure::{Failure, RemoteError};
 pub(crate) use wire::Told;
 
@@ -101,7 +101,7 @@ pub enum Error {
         /// The constructor's own error, where it returned one.
         source: Option<Failure>,
     },
-    /// The call was cancelled before it began.
+    /// The call was cancelled before it began, or its future was dropped while it ran (mode `async`).
     #[non_exhaustive]
     Cancelled {
         /// The worker's type.
