@@ -9,6 +9,7 @@ mod error;
 mod executor;
 mod future;
 mod gather;
+mod limits;
 mod mode;
 mod options;
 mod panics;
@@ -28,6 +29,10 @@ pub use future::{CallId, IntoArg, TaskFuture};
 pub use gather::{
     AsCompleted, Gather, GatherFuture, IntoGather, Map, MapUnordered, ProgressBar, ProgressIter, ReturnWhen, Waited,
     gather, map, map_unordered, wait,
+};
+pub use limits::{
+    AcquireFuture, Acquisition, IntoRequest, LimitPool, LimitSet, LimitSetStats, LimitSource, LimitStats, Limits,
+    RateAlgorithm, Wanted, Window,
 };
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
