@@ -9,7 +9,9 @@ pub use crate::context::CallContext;
 pub use crate::demands::{
     Crosses, Kept, Owned, Returned, Startable, Travels, Wired, argument, copy, crosses, outcome, probes, travels,
 };
-pub use crate::error::{BoxError, Captured, Error, MethodError, Probe, Result, capture_plain, capture_traits as capture};
+pub use crate::error::{
+    BoxError, Captured, Error, MethodError, Probe, Result, capture_plain, capture_traits as capture,
+};
 pub use crate::future::{Arg, Args, IntoArg, TaskFuture};
 pub use crate::mode::Mode;
 pub use crate::options::Options;
