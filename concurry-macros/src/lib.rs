@@ -9,6 +9,8 @@ mod model;
 mod options;
 mod parse;
 mod show;
+#[cfg(test)]
+mod tests;
 mod value;
 mod words;
 
