@@ -21,13 +21,13 @@ use syn::{Attribute, Generics, Ident, Item, ItemFn, ItemImpl};
 use crate::diagnostics::{Diagnostics, Problem};
 use crate::options::{Options, Place};
 
-/// WORKER_DOCS
+#[doc = include_str!("../docs/worker.md")]
 #[proc_macro_attribute]
 pub fn worker(attr: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     worker_item(attr.into(), item.into()).into()
 }
 
-/// TASK_DOCS
+#[doc = include_str!("../docs/task.md")]
 #[proc_macro_attribute]
 pub fn task(attr: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     task_item(attr.into(), item.into()).into()
