@@ -4,7 +4,7 @@ use syn::visit::{self, Visit};
 use syn::{FnArg, GenericParam, ImplItem, Lifetime, ReturnType, Type};
 
 use crate::diagnostics::{Diagnostics, Problem};
-use crate::hygiene::{bare, last_segment, static_in};
+use crate::hygiene::{bare, last_segment};
 use crate::model::{Method, Param, Pass, Receiver, Worker, plain};
 
 /// Names that are every client's.
@@ -204,11 +204,13 @@ fn argument(param: &Param, written: &Type, local: bool, diagnostics: &mut Diagno
 
 fn returned(method: &Method, local: bool, diagnostics: &mut Diagnostics) {
     let ReturnType::Type(_, ty) = &method.signature.output else { return };
+    // The error of a result is taken in the worker and need not travel as it is.
+    let value = if method.output.fallible { first_argument(ty) } else { Some(&**ty) };
     if let Some(found) = impl_trait_in(ty) {
         diagnostics.at(found, Problem::ImplReturn);
     } else if borrow_in(ty).is_some() {
         diagnostics.at(ty, Problem::BorrowedReturn);
-    } else if !local && static_in(method.output.value()) {
+    } else if !local && value.is_some_and(static_in) {
         diagnostics.at(ty, Problem::StaticReturn);
     } else if matches!(bare(ty), Type::Never(_)) {
         diagnostics.at(ty, Problem::NeverReturn);
@@ -294,6 +296,30 @@ fn borrow_in(ty: &Type) -> Option<proc_macro2::Span> {
     let mut finder = Finder(None);
     finder.visit_type(ty);
     finder.0
+}
+
+/// Whether there is a `'static` borrow inside a type.
+fn static_in(ty: &Type) -> bool {
+    struct Finder(bool);
+    impl<'a> Visit<'a> for Finder {
+        fn visit_type_reference(&mut self, _: &'a syn::TypeReference) {
+            self.0 = true;
+        }
+        fn visit_type_bare_fn(&mut self, _: &'a syn::TypeBareFn) {}
+        fn visit_parenthesized_generic_arguments(&mut self, _: &'a syn::ParenthesizedGenericArguments) {}
+    }
+    let mut finder = Finder(false);
+    finder.visit_type(ty);
+    finder.0
+}
+
+/// The first type that a type has as a parameter: what `Ok` holds, in every usual alias of `Result`.
+fn first_argument(ty: &Type) -> Option<&Type> {
+    let syn::PathArguments::AngleBracketed(arguments) = &last_segment(ty)?.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        syn::GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
 }
 
 /// The first `impl Trait` inside a type.

@@ -192,7 +192,7 @@ fn value(facade: &Facade, method: &Method) -> TokenStream {
     }
     let mut output = Output { ty: method.output.ty.clone(), fallible: method.output.fallible };
     Owning(&facade.private()).visit_type_mut(&mut output.ty);
-    if crate::check::is_owned(&output.ty) { output.projected(facade) } else { quote!(()) }
+    if crate::check::is_owned(&output.ty) { output.value(facade) } else { quote!(()) }
 }
 
 /// A task with errors in it.

@@ -67,21 +67,6 @@ pub(crate) fn bare(ty: &Type) -> &Type {
     }
 }
 
-/// Whether there is a `'static` borrow inside a type.
-pub(crate) fn static_in(ty: &Type) -> bool {
-    struct Finder(bool);
-    impl<'a> Visit<'a> for Finder {
-        fn visit_type_reference(&mut self, _: &'a syn::TypeReference) {
-            self.0 = true;
-        }
-        fn visit_type_bare_fn(&mut self, _: &'a syn::TypeBareFn) {}
-        fn visit_parenthesized_generic_arguments(&mut self, _: &'a syn::ParenthesizedGenericArguments) {}
-    }
-    let mut finder = Finder(false);
-    finder.visit_type(ty);
-    finder.0
-}
-
 /// The last segment of a type's path.
 pub(crate) fn last_segment(ty: &Type) -> Option<&syn::PathSegment> {
     match bare(ty) {

@@ -2,7 +2,6 @@
 
 use syn::{Attribute, Generics, Ident, Signature, Type, Visibility};
 
-use crate::hygiene::{last_segment, static_in};
 use crate::options::{MethodOptions, Options};
 
 /// A `#[worker]` block.
@@ -95,31 +94,6 @@ pub(crate) struct Output {
     pub(crate) ty: Type,
     /// Whether that is a result.
     pub(crate) fallible: bool,
-}
-
-impl Output {
-    /// The type arguments of a result that is written out.
-    fn arguments(&self) -> Vec<&Type> {
-        let Some(syn::PathArguments::AngleBracketed(list)) = last_segment(&self.ty).map(|last| &last.arguments) else {
-            return Vec::new();
-        };
-        let types = list.args.iter().filter_map(|argument| match argument {
-            syn::GenericArgument::Type(ty) => Some(ty),
-            _ => None,
-        });
-        types.collect()
-    }
-
-    /// What travels, as far as it is written: a result's value, or all of it.
-    pub(crate) fn value(&self) -> &Type {
-        let value = self.arguments().first().copied();
-        value.filter(|_| self.fallible).unwrap_or(&self.ty)
-    }
-
-    /// Whether a result's error is written as something like `&'static str`.
-    pub(crate) fn has_static_error(&self) -> bool {
-        self.fallible && self.arguments().get(1).is_some_and(|error| static_in(error))
-    }
 }
 
 impl Worker {

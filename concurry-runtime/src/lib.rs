@@ -3,8 +3,10 @@
 mod backend;
 mod balance;
 mod call;
+pub mod config;
 mod context;
 mod demands;
+mod draw;
 mod error;
 mod executor;
 mod future;
@@ -14,6 +16,8 @@ mod mode;
 mod options;
 mod panics;
 mod pool;
+#[allow(dead_code, unused_imports, reason = "what decides on retries is asked by the retrying driver")]
+mod retry;
 mod run;
 mod spin;
 mod task;
@@ -36,6 +40,7 @@ pub use limits::{
 };
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
+pub use retry::{Attempt, Retry};
 pub use task::{
     IntoFailure, IntoTaskArgs, Task, TaskMap, TaskMapUnordered, TaskOptions, TaskPool, TaskWorker, TaskWorkerClient,
     TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions,

@@ -15,6 +15,18 @@ pub(crate) trait Words: Copy + PartialEq + 'static {
     const ALSO: &'static str = "";
 }
 
+/// The table of an enum, of what `concurry_options` hands over.
+macro_rules! table {
+    ($type:ident $($variant:ident: $($word:literal)*;)*) => { &[$(($type::$variant, &[$($word),*])),*] };
+}
+pub(crate) use table;
+
+/// All values of an enum, in the same order.
+macro_rules! all {
+    ($type:ident $($variant:ident: $($word:literal)*;)*) => { [$($type::$variant),*] };
+}
+pub(crate) use all;
+
 /// How `value` is written.
 pub(crate) fn word<T: Words>(value: T) -> &'static str {
     T::TABLE.iter().find(|(known, _)| *known == value).map_or("unknown", |(_, words)| words[0])

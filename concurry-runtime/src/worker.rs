@@ -1,16 +1,14 @@
 //! What the macro writes for a type: the [`Worker`] trait, and the means that its code uses.
 
-use std::any::Any;
-use std::time::Duration;
+use std::any::{Any, TypeId};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::balance::LoadBalancing;
 use crate::call::Job;
+use crate::config::Attributes;
 use crate::context::CallContext;
 use crate::error::{BoxError, Captured, Error};
-use crate::mode::Mode;
 use crate::run::Run;
 use crate::wire::codec::{self, Codec};
 
@@ -23,55 +21,10 @@ pub struct Method {
     pub exclusive: bool,
     /// Whether it is an `async fn`.
     pub asynchronous: bool,
-    /// The timeout that its attribute gives it.
-    pub timeout: Option<Duration>,
-    /// The retries that its attribute gives it.
-    pub num_retries: Option<u32>,
-}
-
-/// What the attributes of a type say.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "each field is the option of its name")]
-pub struct Attributes {
-    pub mode: Option<Mode>,
-    pub max_workers: Option<usize>,
-    pub max_queued_tasks: Option<usize>,
-    pub load_balancing: Option<LoadBalancing>,
-    pub on_demand: Option<bool>,
-    pub max_restarts: Option<u32>,
-    pub stop_timeout: Option<Duration>,
-    pub timeout: Option<Duration>,
-    pub num_retries: Option<u32>,
-    pub name: Option<&'static str>,
-}
-
-macro_rules! or {
-    ($strong:ident, $weak:ident, $($field:ident)*) => {
-        Attributes { $($field: match $strong.$field { Some(value) => Some(value), None => $weak.$field },)* }
-    };
-}
-
-impl Attributes {
-    /// Nothing said.
-    pub const NONE: Self = Attributes {
-        mode: None,
-        max_workers: None,
-        max_queued_tasks: None,
-        load_balancing: None,
-        on_demand: None,
-        max_restarts: None,
-        stop_timeout: None,
-        timeout: None,
-        num_retries: None,
-        name: None,
-    };
-
-    /// `self`, and where it says nothing, `weaker`.
-    #[must_use]
-    pub const fn or(self, weaker: Attributes) -> Attributes {
-        or!(self, weaker, mode max_workers max_queued_tasks load_balancing on_demand max_restarts stop_timeout
-            timeout num_retries name)
-    }
+    /// What its own attribute says.
+    pub said: Attributes,
+    /// The type of its value, a result's being that of its `Ok`; none where it may be any.
+    pub output: Option<fn() -> TypeId>,
 }
 
 /// What a type without an attribute on its `struct` has; the attribute gives it an inherent constant that wins.

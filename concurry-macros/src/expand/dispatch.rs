@@ -1,6 +1,6 @@
 //! The worker's side: its constructor is run, a message becomes a method call, an outcome becomes a reply.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
@@ -29,7 +29,7 @@ pub(crate) fn worker(
     let (numbers, init) = (Shape::numbers(), Shape::init());
     let argument = local("message");
     let (method_number, codec, bytes) = (local("method"), local("codec"), local("bytes"));
-    let attributes = options::attributes(shape.options, private);
+    let attributes = options::attributes(&shape.options.said, private);
     let wire = if shape.options.local {
         quote!(#private::std::option::Option::None)
     } else {
@@ -40,7 +40,7 @@ pub(crate) fn worker(
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
         quote!(#(#cfgs)* #variant,)
     });
-    let methods = shape.methods.iter().map(|method| entry(method, private));
+    let methods = shape.methods.iter().map(|method| entry(shape, method));
     let number_arms = shape.methods.iter().map(|method| {
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
         quote!(#(#cfgs)* #message::#variant { .. } => #numbers::#variant as usize,)
@@ -50,7 +50,7 @@ pub(crate) fn worker(
         Some(constructor) if constructor.is_async() => quote!(#private::Run::going(async move { #construct })),
         _ => quote!(#private::Run::Done({ #construct })),
     };
-    let decodes = |method: &Method| method.output.fallible && !method.output.has_static_error();
+    let decodes = |method: &Method| method.output.fallible;
     let decoders = shape.methods.iter().filter(|method| decodes(method)).map(|method| {
         let (variant, cfgs, probe) = (&method.variant, &method.attributes.cfgs, probe(shape, method));
         quote_spanned! {method.output.ty.span()=>
@@ -129,36 +129,25 @@ fn probe(shape: &Shape<'_>, method: &Method) -> TokenStream {
     quote_spanned!(returned.span()=> (&&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()))
 }
 
-/// The method's error in the variable `error`, captured. Method resolution does not look at lifetimes and would take
-/// `&'static str` for something that can be decoded, so that is not asked.
-fn captured(shape: &Shape<'_>, method: &Method, error: &Ident) -> TokenStream {
-    if method.output.has_static_error() {
-        let private = shape.facade.private_at(method.output.ty.span());
-        return quote_spanned!(method.output.ty.span()=> #private::capture_plain(#error));
-    }
-    let probe = probe(shape, method);
-    quote_spanned!(method.output.ty.span()=> #probe.capture(#error))
-}
-
 /// The codec's variant.
 fn codec_name(shape: &Shape<'_>) -> TokenStream {
     if shape.options.msgpack { quote!(MsgPack) } else { quote!(Bincode) }
 }
 
 /// A method's line in the table.
-fn entry(method: &Method, private: &TokenStream) -> TokenStream {
+fn entry(shape: &Shape<'_>, method: &Method) -> TokenStream {
+    let private = &shape.private;
     let (name, cfgs) = (method.name(), &method.attributes.cfgs);
     let (exclusive, asynchronous) = (method.receiver == Receiver::Exclusive, method.is_async());
-    let timeout = options::optional(method.options.timeout.map(|time| options::duration(time, private)), private);
-    let retries = options::optional(method.options.num_retries.map(|number| quote!(#number)), private);
+    let (said, output) = (options::attributes(&method.options.said, private), shape.value(&method.output));
     quote! {
         #(#cfgs)*
         #private::Method {
             name: #name,
             exclusive: #exclusive,
             asynchronous: #asynchronous,
-            timeout: #timeout,
-            num_retries: #retries,
+            said: #said,
+            output: #private::std::option::Option::Some(#private::std::any::TypeId::of::<#output>),
         },
     }
 }
@@ -238,6 +227,7 @@ fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStre
     let reply = local("reply");
     let [value, error] = ["value", "error"].map(|name| local_at(name, returned.span()));
     let (fields, run) = (fields(method), run(method, &callee(method), private));
+    let probe = probe(shape, method);
     let of = shape.value(&method.output);
     let respond = |value: &TokenStream| {
         if shape.options.local {
@@ -247,11 +237,13 @@ fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStre
         }
     };
     let outcome = if method.output.fallible {
-        let (respond, captured) = (respond(&quote!(#value)), captured(shape, method, &error));
+        let respond = respond(&quote!(#value));
         quote_spanned! {returned.span()=>
             match <#returned as #private::ResultLike>::into_result(#run) {
                 #private::std::result::Result::Ok(#value) => #respond,
-                #private::std::result::Result::Err(#error) => #private::Reply::failure(#reply, #captured),
+                #private::std::result::Result::Err(#error) => {
+                    #private::Reply::failure(#reply, #probe.capture(#error))
+                }
             }
         }
     } else {
@@ -282,16 +274,16 @@ fn construct(shape: &Shape<'_>) -> TokenStream {
     let (fields, run) = (fields(constructor), run(constructor, &callee, private));
     let rest = shape.is_generic().then(|| quote!(..));
     let outcome = if constructor.output.fallible {
-        let (returned, codec) = (&constructor.output.ty, codec_name(shape));
+        let returned = &constructor.output.ty;
         let private = shape.facade.private_at(returned.span());
         let error = local_at("error", returned.span());
-        let captured = captured(shape, constructor, &error);
+        let (probe, codec) = (probe(shape, constructor), codec_name(shape));
         quote_spanned! {returned.span()=>
             match <#returned as #private::ResultLike>::into_result(#run) {
                 #private::std::result::Result::Ok(#value) => #ok(#value),
                 #private::std::result::Result::Err(#error) => #private::std::result::Result::Err(#private::init_failed(
                     #private::Codec::#codec,
-                    #captured,
+                    #probe.capture(#error),
                 )),
             }
         }

@@ -120,7 +120,7 @@ impl<'a> Shape<'a> {
 
     /// The type of a function's value.
     pub(crate) fn value(&self, output: &Output) -> TokenStream {
-        output.projected(&self.facade)
+        output.value(&self.facade)
     }
 
     /// A type that uses all of the block's parameters and is whatever they are `Send` and `Sync`.
@@ -155,7 +155,7 @@ impl<'a> Shape<'a> {
 
 impl Output {
     /// The type of a function's value: what it returns, or what its result holds.
-    pub(crate) fn projected(&self, facade: &Facade) -> TokenStream {
+    pub(crate) fn value(&self, facade: &Facade) -> TokenStream {
         let ty = &self.ty;
         if self.fallible {
             let private = facade.private_at(ty.span());
@@ -230,7 +230,7 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
 /// The default options of a type, for `#[worker]` on a `struct`.
 pub(crate) fn defaults(name: &Ident, generics: &Generics, cfgs: &[Attribute], options: &Options) -> TokenStream {
     let private = Facade::new(options.facade.as_ref()).private();
-    let attributes = options::attributes(options, &private);
+    let attributes = options::attributes(&options.said, &private);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let constant = Ident::new("__CONCURRY_DEFAULTS", Span::call_site());
     quote! {

@@ -40,11 +40,6 @@ pub trait MethodError: Into<BoxError> + 'static {}
 #[diagnostic::do_not_recommend]
 impl<E: Into<BoxError> + 'static> MethodError for E {}
 
-/// An error that is asked nothing about what it can do.
-pub fn capture_plain<E: MethodError>(error: E) -> Captured {
-    Captured::new(move |_| Error::failed(error))
-}
-
 /// Stands for the error type `E` in the traits of [`capture_traits`].
 pub struct Probe<E>(PhantomData<fn() -> E>);
 
@@ -65,8 +60,8 @@ impl<E> Probe<E> {
 pub mod capture_traits {
     use super::*;
 
-    /// For fixed texts whose type goes by another name. Serde borrows these from what it reads, so they cannot be rebuilt;
-    /// method resolution, which does not look at lifetimes, would take them for what can.
+    /// For fixed texts. Serde borrows these from what it reads, so they cannot be rebuilt; to the compiler they look as if
+    /// they could be.
     pub trait ViaText<E> {
         #[doc(hidden)]
         fn capture(&self, error: E) -> Captured;
@@ -78,7 +73,7 @@ pub mod capture_traits {
 
     impl ViaText<&'static str> for &&&Probe<&'static str> {
         fn capture(&self, error: &'static str) -> Captured {
-            capture_plain(error)
+            Captured::new(move |_| Error::failed(error))
         }
     }
 
@@ -150,7 +145,7 @@ pub mod capture_traits {
         where
             E: MethodError,
         {
-            capture_plain(error)
+            Captured::new(move |_| Error::failed(error))
         }
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-pub use capture::{BoxError, Captured, MethodError, Probe, capture_plain, capture_traits};
+pub use capture::{BoxError, Captured, MethodError, Probe, capture_traits};
 pub use failure::{Failure, RemoteError};
 pub(crate) use wire::Told;
 
