@@ -11,11 +11,12 @@ pub use crate::future::{Arg, Args, IntoArg, TaskFuture};
 pub use crate::mode::Mode;
 pub use crate::options::Options;
 pub use crate::pool::{Client, Pool, WorkerClient, start};
+pub use crate::run::Run;
 pub use crate::task::{
     Decode, Many, One, Task, TaskHome, TaskMap, TaskMapUnordered, TaskOptions, task_call, task_map, task_map_unordered,
     task_stop,
 };
 pub use crate::wire::codec::Codec;
 pub use crate::worker::{
-    Attributes, INIT, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, block_on, bytes, init_failed, wire,
+    Attributes, INIT, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, bytes, init_failed, wire,
 };

@@ -12,6 +12,7 @@ mod mode;
 mod options;
 mod panics;
 mod pool;
+mod run;
 mod spin;
 mod task;
 mod timer;

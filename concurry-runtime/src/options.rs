@@ -142,8 +142,8 @@ impl Settings {
     pub(crate) fn window(&self) -> usize {
         if self.on_demand {
             1
-        } else if self.load_balancing == LoadBalancing::Shared && !self.window_given {
-            // A shared queue hands a task to whichever worker is free, so none is sent ahead.
+        } else if self.load_balancing == LoadBalancing::Shared && !self.window_given && self.mode != Mode::Async {
+            // A shared queue hands a task to whichever worker is free, so none is sent ahead. An event loop always is.
             1
         } else {
             self.max_queued_tasks.unwrap_or(usize::MAX)

@@ -11,6 +11,7 @@ use crate::call::Job;
 use crate::context::CallContext;
 use crate::error::{BoxError, Captured, Error};
 use crate::mode::Mode;
+use crate::run::Run;
 use crate::wire::codec::{self, Codec};
 
 /// One method of a worker.
@@ -94,15 +95,33 @@ pub trait Worker: Sized + 'static {
     /// What the attributes say.
     fn attributes() -> Attributes;
     /// Runs the constructor.
-    fn construct(init: Self::Init) -> Result<Self, Error>;
+    fn construct(init: Self::Init) -> Run<'static, Result<Self, Error>>;
     /// Which method a message is for.
     fn method_of(message: &Self::Message) -> usize;
     /// A copy of a message, for another attempt; `None` where one of its arguments has no `Clone`.
     fn copy_message(_message: &Self::Message) -> Option<Self::Message> {
         None
     }
-    /// Runs a method and replies.
-    fn call(&mut self, message: Self::Message, context: &CallContext, reply: Reply<'_>) -> Replied;
+    /// Calls a method that takes `&self`, or no `self` at all: the asynchronous ones can run side by side.
+    fn share<'a>(&'a self, message: Self::Message, context: &'a CallContext, reply: Reply<'a>) -> Run<'a, Replied> {
+        let _ = (message, context);
+        reply.astray()
+    }
+    /// Calls a method that takes `&mut self`.
+    fn own<'a>(&'a mut self, message: Self::Message, context: &'a CallContext, reply: Reply<'a>) -> Run<'a, Replied> {
+        let _ = (message, context);
+        reply.astray()
+    }
+    /// Runs a method to its end, whatever it is, and replies.
+    fn call(&mut self, message: Self::Message, context: &CallContext, reply: Reply<'_>) -> Replied {
+        let method = Self::METHODS.get(Self::method_of(&message));
+        let run = if method.is_some_and(|method| method.exclusive) {
+            self.own(message, context, reply)
+        } else {
+            self.share(message, context, reply)
+        };
+        run.wait()
+    }
     /// Makes a method's own error, or for [`INIT`] the constructor's, of its encoding, where that is possible.
     fn decode_error(method: usize, codec: Codec, bytes: &[u8]) -> Option<BoxError>;
     /// How messages travel; `None` for types that only run in modes that share memory.
@@ -202,6 +221,11 @@ impl<'a> Reply<'a> {
         Replied(())
     }
 
+    /// The answer to a message that came to the wrong door: code and runtime do not match then.
+    pub fn astray(self) -> Run<'a, Replied> {
+        Run::Done(self.error(Error::codec("the message is for another method than its worker has")))
+    }
+
     /// The method's own error.
     pub fn failure(self, failure: Captured) -> Replied {
         match self.0 {
@@ -286,9 +310,4 @@ pub mod bytes {
             Ok(bytes)
         }
     }
-}
-
-/// Runs a future to its end on this thread.
-pub fn block_on<F: Future>(future: F) -> F::Output {
-    crate::executor::block_on(future)
 }

@@ -27,7 +27,7 @@ pub(crate) fn worker(
     let Shape { ty, private, message, label, .. } = shape;
     let (impl_generics, ty_generics, where_clause) = shape.generics.split_for_impl();
     let (numbers, init) = (Shape::numbers(), Shape::init());
-    let (argument, context, reply) = (local("message"), local("context"), local("reply"));
+    let argument = local("message");
     let (method_number, codec, bytes) = (local("method"), local("codec"), local("bytes"));
     let attributes = options::attributes(shape.options, private);
     let wire = if shape.options.local {
@@ -45,7 +45,11 @@ pub(crate) fn worker(
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
         quote!(#(#cfgs)* #message::#variant { .. } => #numbers::#variant as usize,)
     });
-    let arms = shape.methods.iter().map(|method| arm(shape, method, callee));
+    let (share, own) = (door(shape, callee, false), door(shape, callee, true));
+    let construct = match shape.constructor {
+        Some(constructor) if constructor.is_async() => quote!(#private::Run::going(async move { #construct })),
+        _ => quote!(#private::Run::Done({ #construct })),
+    };
     let decodes = |method: &Method| method.output.fallible && !method.output.has_static_error();
     let decoders = shape.methods.iter().filter(|method| decodes(method)).map(|method| {
         let (variant, cfgs, probe) = (&method.variant, &method.attributes.cfgs, probe(method, private));
@@ -65,14 +69,7 @@ pub(crate) fn worker(
         }
     });
     let phantom = item("Phantom");
-    let (never, never_again) = if shape.is_generic() {
-        (
-            quote!(#message::#phantom(_, never) => match never {},),
-            quote!(#message::#phantom(_, ref never) => match *never {},),
-        )
-    } else {
-        (quote!(), quote!())
-    };
+    let never = shape.is_generic().then(|| quote!(#message::#phantom(_, ref never) => match *never {},));
     quote! {
         #[allow(dead_code)]
         enum #numbers { #(#numbered)* }
@@ -90,24 +87,19 @@ pub(crate) fn worker(
                 #private::Attributes::or(#attributes, <#ty>::__CONCURRY_DEFAULTS)
             }
 
-            fn construct(#argument: Self::Init) -> #private::std::result::Result<Self, #private::Error> {
+            fn construct(
+                #argument: Self::Init,
+            ) -> #private::Run<'static, #private::std::result::Result<Self, #private::Error>> {
                 use #private::capture::*;
                 #construct
             }
 
             fn method_of(#argument: &Self::Message) -> usize {
-                match *#argument { #(#number_arms)* #never_again }
+                match *#argument { #(#number_arms)* #never }
             }
 
-            fn call(
-                &mut self,
-                #argument: Self::Message,
-                #context: &#private::CallContext,
-                #reply: #private::Reply<'_>,
-            ) -> #private::Replied {
-                use #private::capture::*;
-                match #argument { #(#arms)* #never }
-            }
+            #share
+            #own
 
             fn decode_error(
                 #method_number: usize,
@@ -166,9 +158,36 @@ fn entry(method: &Method, private: &TokenStream) -> TokenStream {
     }
 }
 
+/// The function of the trait through which messages reach the methods that take `&mut self`, or all others; none where
+/// the block has none of these. Each method is behind one of them.
+fn door(shape: &Shape<'_>, callee: &dyn Fn(&Method) -> TokenStream, exclusive: bool) -> Option<TokenStream> {
+    let Shape { private, .. } = shape;
+    let (argument, context, reply) = (local("message"), local("context"), local("reply"));
+    let behind = |method: &&&Method| (method.receiver == Receiver::Exclusive) == exclusive;
+    let arms: Vec<_> = shape.methods.iter().filter(behind).map(|method| arm(shape, method, callee)).collect();
+    let (name, receiver) =
+        if exclusive { (quote!(own), quote!(&'a mut self)) } else { (quote!(share), quote!(&'a self)) };
+    // Further arms may be configured out, so the last one is there whether or not it can be reached.
+    (!arms.is_empty()).then(|| {
+        quote! {
+            fn #name<'a>(
+                #receiver,
+                #argument: Self::Message,
+                #context: &'a #private::CallContext,
+                #reply: #private::Reply<'a>,
+            ) -> #private::Run<'a, #private::Replied> {
+                use #private::capture::*;
+                match #argument {
+                    #(#arms)*
+                    #[allow(unreachable_patterns)]
+                    _ => #private::Reply::astray(#reply),
+                }
+            }
+        }
+    })
+}
+
 /// The call of a function with what a message held, still a future where the function is asynchronous.
-///
-/// A body for concurrent `async fn (&self)` methods, once there is one, builds on this with the same fields.
 fn called(method: &Method, callee: &TokenStream, private: &TokenStream) -> TokenStream {
     let context = local("context");
     let receiver = (method.receiver != Receiver::None).then(|| quote!(self,));
@@ -192,10 +211,10 @@ fn called(method: &Method, callee: &TokenStream, private: &TokenStream) -> Token
     quote!(#callee(#receiver #(#args)*))
 }
 
-/// The same, run to its end.
+/// The same, awaited; what stands around it is an `async` block then.
 fn run(method: &Method, callee: &TokenStream, private: &TokenStream) -> TokenStream {
     let call = called(method, callee, private);
-    if method.is_async() { quote!(#private::block_on(#call)) } else { call }
+    if method.is_async() { quote!(#call.await) } else { call }
 }
 
 /// `field: __argN` for each argument.
@@ -223,6 +242,11 @@ fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStre
         }
     } else {
         quote_spanned!(returned.span()=> #private::Reply::#respond::<#returned>(#reply, #run))
+    };
+    let outcome = if method.is_async() {
+        quote!(#private::Run::going(async move { #outcome }))
+    } else {
+        quote!(#private::Run::Done(#outcome))
     };
     quote! {
         #(#cfgs)*

@@ -101,7 +101,7 @@ pub enum Error {
         /// The constructor's own error, where it returned one.
         source: Option<Failure>,
     },
-    /// The call was cancelled before it began.
+    /// The call was cancelled before it began, or its future was dropped while it ran (mode `async`).
     #[non_exhaustive]
     Cancelled {
         /// The worker's type.
