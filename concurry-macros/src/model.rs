@@ -2,7 +2,6 @@
 
 use syn::{Attribute, Generics, Ident, Signature, Type, Visibility};
 
-use crate::hygiene::{last_segment, static_in};
 use crate::options::{MethodOptions, Options};
 
 /// A `#[worker]` block.
@@ -16,6 +15,8 @@ pub(crate) struct Worker {
     pub(crate) generics: Generics,
     /// The conditions that the block itself stands under.
     pub(crate) cfgs: Vec<Attribute>,
+    /// The lints that the block allows or expects.
+    pub(crate) lints: Vec<syn::Path>,
     pub(crate) options: Options,
     /// The functions that are marked as constructors, or called `new`; the rules allow one.
     pub(crate) constructors: Vec<Method>,
@@ -44,6 +45,8 @@ pub(crate) struct Attributes {
     pub(crate) docs: Vec<Attribute>,
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) deprecated: Option<Attribute>,
+    /// The lints that it allows or expects.
+    pub(crate) lints: Vec<syn::Path>,
 }
 
 /// How a function takes `self`.
@@ -68,6 +71,8 @@ pub(crate) struct Param {
     /// Whether it travels as bytes.
     pub(crate) bytes: bool,
     pub(crate) attrs: Vec<Attribute>,
+    /// Set by the rules: a value of its type cannot travel.
+    pub(crate) broken: bool,
 }
 
 /// How the function gets a parameter.
@@ -89,31 +94,6 @@ pub(crate) struct Output {
     pub(crate) ty: Type,
     /// Whether that is a result.
     pub(crate) fallible: bool,
-}
-
-impl Output {
-    /// The type arguments of a result that is written out.
-    fn arguments(&self) -> Vec<&Type> {
-        let Some(syn::PathArguments::AngleBracketed(list)) = last_segment(&self.ty).map(|last| &last.arguments) else {
-            return Vec::new();
-        };
-        let types = list.args.iter().filter_map(|argument| match argument {
-            syn::GenericArgument::Type(ty) => Some(ty),
-            _ => None,
-        });
-        types.collect()
-    }
-
-    /// What travels, as far as it is written: a result's value, or all of it.
-    pub(crate) fn value(&self) -> &Type {
-        let value = self.arguments().first().copied();
-        value.filter(|_| self.fallible).unwrap_or(&self.ty)
-    }
-
-    /// Whether a result's error is written as something like `&'static str`.
-    pub(crate) fn has_static_error(&self) -> bool {
-        self.fallible && self.arguments().get(1).is_some_and(|error| static_in(error))
-    }
 }
 
 impl Worker {

@@ -13,13 +13,14 @@ pub use map::{TaskWorkerMap, TaskWorkerMapUnordered};
 pub use outcome::IntoFailure;
 
 use self::errand::Errand;
+use crate::config::Attributes;
 use crate::context::CallContext;
 use crate::error::{BoxError, Error, Result};
 use crate::options::Options;
 use crate::pool::start;
 use crate::run::Run;
 use crate::wire::codec::{self, Codec};
-use crate::worker::{Attributes, Method, Replied, Reply, Wire, Worker};
+use crate::worker::{Method, Replied, Reply, Wire, Worker};
 
 /// A worker that runs any function, without a type or a `#[task]` of its own.
 ///
@@ -96,7 +97,7 @@ impl Call {
 }
 
 const fn method(name: &'static str) -> Method {
-    Method { name, exclusive: false, asynchronous: false, timeout: None, num_retries: None }
+    Method { name, exclusive: false, asynchronous: false, said: Attributes::NONE, output: None }
 }
 
 impl Worker for TaskWorker {
