@@ -156,9 +156,8 @@ struct Second;
 #[worker]
 impl Second {
     pub fn new(page: Page) -> Result<Self, String> {
-        let first = page.is_blank();
         page.note("built");
-        if first { Ok(Second) } else { Err("one is enough".to_owned()) }
+        if page.is_claimed_first() { Ok(Second) } else { Err("one is enough".to_owned()) }
     }
 
     pub fn answer(&self) -> u64 {
