@@ -12,8 +12,8 @@ pub use crate::mode::Mode;
 pub use crate::options::Options;
 pub use crate::pool::{Client, Pool, WorkerClient, start};
 pub use crate::task::{
-    Decode, Many, One, Task, TaskHome, TaskMap, TaskMapUnordered, TaskOptions, task_call, task_map, task_map_unordered,
-    task_stop,
+    Decode, Many, One, Task, TaskHome, TaskMap, TaskMapUnordered, TaskOptions, task_call, task_decode, task_keep,
+    task_map, task_map_unordered, task_stop,
 };
 pub use crate::wire::codec::Codec;
 pub use crate::worker::{

@@ -219,17 +219,21 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
     });
     let (args_name, init) = (local("args"), Shape::init());
     let arity = if method.arguments().count() == 1 { quote!(One) } else { quote!(Many) };
-    let decode = if shape.options.local { quote!(never) } else { quote!(result) };
+    let decode = if shape.options.local { quote!(task_keep) } else { quote!(task_decode) };
     let span = method.output.ty.span();
-    let decode = quote_spanned!(span=> #private::Decode::<#value>::#decode());
+    let decode = quote_spanned!(span=> #private::#decode::<#value>());
+    // Where a type is more private than the task, that is said at the type.
+    let at = method.arguments().next().map_or(name.span(), |param| param.ty.span());
+    let args = quote_spanned!(at=> type Args = #args;);
+    let value_type = quote_spanned!(span=> type Output = #value;);
     quote! {
         #[automatically_derived]
         impl #private::Task for #name {
-            type Args = #args;
-            type Output = #value;
+            #args
+            #value_type
             type Shape = #private::#arity;
 
-            fn message(#args_name: #args) -> #message {
+            fn message(#args_name: Self::Args) -> #message {
                 let #gathered = #args_name;
                 #message::#variant { #(#fields)* }
             }
@@ -238,7 +242,7 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
                 #init {}
             }
 
-            fn decode() -> #private::Decode<#value> {
+            fn decode() -> #private::Decode<Self::Output> {
                 #decode
             }
 

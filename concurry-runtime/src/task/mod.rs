@@ -66,18 +66,14 @@ pub trait Task: Worker {
 /// How a result that was encoded becomes a value; nothing for a task whose results stay in this process.
 pub struct Decode<T>(Option<DecodeFn<T>>);
 
-impl<T> Decode<T> {
-    /// For a task whose results are never encoded.
-    pub const fn never() -> Self {
-        Decode(None)
-    }
+/// For a task whose results are never encoded.
+pub const fn task_keep<T>() -> Decode<T> {
+    Decode(None)
 }
 
-impl<T: DeserializeOwned + 'static> Decode<T> {
-    /// The runtime's own way.
-    pub const fn result() -> Self {
-        Decode(Some(codec::decode_result::<T>))
-    }
+/// For every other task.
+pub const fn task_decode<T: DeserializeOwned + 'static>() -> Decode<T> {
+    Decode(Some(codec::decode_result::<T>))
 }
 
 /// The only method of a task.
