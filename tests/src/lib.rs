@@ -5,6 +5,7 @@
 //! tells nobody, looks until something has come true ([`eventually`]); both have a bound, past which the test fails.
 
 mod census;
+mod events;
 mod gate;
 mod journal;
 mod program;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use concurry::{Error, Mode, Result, TaskFuture, TimeoutScope};
 
 pub use census::{Census, census, children_of, is_alive};
+pub use events::next;
 pub use gate::{Door, Gate, Visitor};
 pub use journal::{Journal, Page};
 pub use program::Program;

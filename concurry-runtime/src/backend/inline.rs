@@ -14,6 +14,7 @@ use std::thread::{self, ThreadId};
 use super::{Recipe, dismiss, run_local};
 use crate::call::Job;
 use crate::error::{Error, Result};
+use crate::executor;
 use crate::panics;
 use crate::worker::Worker;
 
@@ -101,6 +102,13 @@ impl<W: Worker> Inline for InlineWorker<W> {
                 W::NAME,
                 job.header().method_name()
             )));
+            return;
+        }
+        let method = job.header().methods.get(job.header().method);
+        if method.is_some_and(|method| method.asynchronous)
+            && let Some(why) = executor::refusal()
+        {
+            job.give_up(Error::unsupported(format!("{}::{}: {why}", W::NAME, job.header().method_name())));
             return;
         }
         let worker = match self.take() {

@@ -5,6 +5,8 @@
 //! it is gone for whatever reason. Each incarnation of a worker has a generation of its own; what an earlier one still
 //! says is recognised by it and dropped.
 
+#[cfg(feature = "tokio")]
+pub(crate) mod event_loop;
 pub(crate) mod inline;
 pub(crate) mod process;
 pub(crate) mod thread;
@@ -16,8 +18,10 @@ pub(crate) use crate::call::Place;
 use crate::call::{Call, Interrupt, Job};
 use crate::context::{self, CallContext, Cancel};
 use crate::error::{Error, Result};
+use crate::executor;
 use crate::panics;
 pub(crate) use crate::panics::dismiss;
+use crate::run::Run;
 use crate::worker::{Reply, Worker};
 
 /// How an incarnation ended.
@@ -53,9 +57,9 @@ pub(crate) trait Link: Send + Sync {
     /// What was sent and has not come back, in order; asked when the worker has ended or is given up. The caller lets go
     /// of the jobs outside of its locks.
     fn drain(&self) -> Vec<Job>;
-    /// The call that a thread is inside of, which nobody can end; asked once it is given up.
-    fn running(&self) -> Option<Call> {
-        None
+    /// The calls that a thread is inside of, which nobody else can end; asked once it is given up.
+    fn running(&self) -> Vec<Call> {
+        Vec::new()
     }
     /// The worker's process, where it has one of its own.
     fn pid(&self) -> Option<u32> {
@@ -91,23 +95,42 @@ pub(crate) struct Recipe<W: Worker> {
 impl<W: Worker> Recipe<W> {
     /// Runs the start hook and the constructor on this thread; a panic is an error that says where.
     pub(crate) fn make(&self) -> Result<W> {
-        if let Some(hook) = self.start_hook {
-            guard("the hook `on_worker_start`", || {
-                hook();
-                Ok(())
-            })?;
-        }
+        self.hook()?;
         self.rebuild()
+    }
+
+    /// Runs the start hook alone.
+    pub(crate) fn hook(&self) -> Result<()> {
+        let Some(hook) = self.start_hook else { return Ok(()) };
+        guard("the hook `on_worker_start`", || {
+            hook();
+            Ok(())
+        })
+    }
+
+    /// Calls the constructor, and leaves it to the caller to see an asynchronous one to its end.
+    pub(crate) fn begin(&self) -> Result<Run<'static, Result<W>>> {
+        let init = self.init.clone();
+        guard("its constructor", || Ok(W::construct(init)))
     }
 
     /// Runs the constructor alone.
     pub(crate) fn rebuild(&self) -> Result<W> {
-        let init = self.init.clone();
-        guard("its constructor", || W::construct(init)).map_err(|error| error.at(W::NAME, "new"))
+        let made = self.begin().and_then(|run| match executor::refusal() {
+            Some(why) if run.is_going() => Err(Error::unsupported(format!("{}::new: {why}", W::NAME))),
+            _ => guard("its constructor", || run.wait()),
+        });
+        built(made)
     }
 }
 
-fn guard<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+/// What a constructor came to, naming it where it failed.
+pub(crate) fn built<W: Worker>(made: Result<W>) -> Result<W> {
+    made.map_err(|error| error.at(W::NAME, "new"))
+}
+
+/// Runs user code that makes a worker; a panic is an error that says where.
+pub(crate) fn guard<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     panics::caught(run).unwrap_or_else(|error| {
         Err(match error {
             Error::Panicked { message, location, .. } => {
@@ -118,9 +141,9 @@ fn guard<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Runs one call on a worker that shares memory with its caller. `None` where the method panicked: the worker is lost,
-/// the call resolved.
-pub(crate) fn run_local<W: Worker>(mut worker: W, job: &Job, pool_name: &Arc<str>, index: usize) -> Option<W> {
+/// Takes what a job brings to a worker that shares memory with its caller. `None` where there is nothing to run any
+/// more: the call is resolved.
+pub(crate) fn unpack<W: Worker>(job: &Job, pool_name: &Arc<str>, index: usize) -> Option<(W::Message, CallContext)> {
     let header = job.header();
     let mut message: Option<W::Message> = None;
     let taken = job.call().take_message(job.attempt(), &mut message);
@@ -128,10 +151,10 @@ pub(crate) fn run_local<W: Worker>(mut worker: W, job: &Job, pool_name: &Arc<str
         (Ok(()), Some(message)) => message,
         (Err(error), _) => {
             job.give_up(error);
-            return Some(worker);
+            return None;
         }
         // It was settled between its beginning and here, and its message dropped.
-        (Ok(()), None) => return Some(worker),
+        (Ok(()), None) => return None,
     };
     let context = CallContext {
         cancel: Cancel::Call(job.call().clone(), job.attempt()),
@@ -140,7 +163,15 @@ pub(crate) fn run_local<W: Worker>(mut worker: W, job: &Job, pool_name: &Arc<str
         pool_name: pool_name.clone(),
         method: header.method_name(),
         deadline: header.deadline(),
+        limits: Default::default(),
     };
+    Some((message, context))
+}
+
+/// Runs one call on a worker that shares memory with its caller. `None` where the method panicked: the worker is lost,
+/// the call resolved.
+pub(crate) fn run_local<W: Worker>(mut worker: W, job: &Job, pool_name: &Arc<str>, index: usize) -> Option<W> {
+    let Some((message, context)) = unpack::<W>(job, pool_name, index) else { return Some(worker) };
     let entered = context::enter(&context);
     let outcome = panics::caught(|| {
         let _replied = worker.call(message, &context, Reply::local(job));

@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 
 use super::{Backend, End, Host, Link, Place, Recipe, Started, dismiss, run_local};
-use crate::call::{Call, Interrupt, Job};
+use crate::call::{Call, Interrupt, Job, here};
 use crate::error::{Error, Result};
+use crate::executor;
 use crate::panics;
 use crate::spin::Patience;
 use crate::worker::Worker;
@@ -127,6 +128,13 @@ impl ThreadLink {
         }
     }
 
+    /// Ends what the worker's `async fn`s have left on this thread.
+    fn close(&self) {
+        self.batch().busy = true;
+        executor::close(!self.killed.load(Ordering::Relaxed));
+        self.batch().busy = false;
+    }
+
     /// Waits for news.
     fn sleep(&self) {
         let news = || self.news.load(Ordering::Acquire);
@@ -182,8 +190,8 @@ impl Link for ThreadLink {
         batch.jobs.drain(..).chain(coming.jobs.drain(..)).collect()
     }
 
-    fn running(&self) -> Option<Call> {
-        self.batch().running.clone()
+    fn running(&self) -> Vec<Call> {
+        self.batch().running.iter().cloned().collect()
     }
 }
 
@@ -211,7 +219,9 @@ impl<W: Worker> Backend for Threads<W> {
                     let _ = previous.join();
                 }
                 let _ = own.thread.set(thread::current());
+                here::settle(Arc::as_ptr(&host).cast(), place.index, here::Kind::Thread);
                 let end = panics::caught_text(|| run(&recipe, &own, place, &*host));
+                own.close();
                 host.ended(place, end.unwrap_or_else(End::broken));
             })
             .map_err(|error| {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{AnyCall, Call, Header, Interrupt, Job, Phase, TimeoutFrom};
+use super::{AnyCall, Call, Header, Interrupt, Job, Phase, TimeoutFrom, here};
 use crate::error::{Error, Result, TimeoutScope};
 use crate::future::Outcome;
 use crate::future::argument::Waiting;
@@ -333,5 +333,13 @@ impl<M: Send + 'static, T: Send + 'static> Outcome<T> for CallCell<M, T> {
 
     fn names(&self) -> (&'static str, &'static str) {
         (self.header.worker, self.header.method_name())
+    }
+
+    fn refusal(&self) -> Option<Error> {
+        let upstream = match &*self.payload() {
+            Payload::Expected(upstream) => upstream.clone(),
+            _ => None,
+        };
+        here::refusal(&self.header).or_else(|| upstream?.refusal())
     }
 }

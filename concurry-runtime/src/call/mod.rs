@@ -21,6 +21,7 @@
 
 mod care;
 mod cell;
+pub(crate) mod here;
 mod job;
 
 use std::any::Any;
@@ -90,6 +91,8 @@ pub(crate) trait Ledger: Send + Sync {
     fn settling(&self, call: &Header, from: Phase, ok: bool, left: Option<Place>);
     /// Its future has resolved.
     fn settled(&self);
+    /// How many workers its pool has.
+    fn workers(&self) -> usize;
     /// A worker is done with a job whose call is not settled by it.
     fn left(&self, place: Place);
     /// An attempt of the call `id` that was last in `lane` is given up: tell whoever holds it.

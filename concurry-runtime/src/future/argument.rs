@@ -119,6 +119,9 @@ pub trait Args: Send + 'static {
     /// Whether the future at `position` came to an error.
     #[doc(hidden)]
     fn failed(&self, position: usize) -> bool;
+    /// Why this thread must not wait for them all.
+    #[doc(hidden)]
+    fn refusal(&self) -> Option<Error>;
     /// How many arguments there are.
     #[doc(hidden)]
     const COUNT: usize;
@@ -136,6 +139,9 @@ impl Args for () {
     fn cancel(&self) {}
     fn failed(&self, _: usize) -> bool {
         false
+    }
+    fn refusal(&self) -> Option<Error> {
+        None
     }
     const COUNT: usize = 0;
 }
@@ -193,12 +199,22 @@ impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
         }
     }
 
+    fn refusal(&self) -> Option<Error> {
+        let first = match &self.0.0 {
+            State::Later(future) => future.refusal(),
+            _ => None,
+        };
+        first.or_else(|| self.1.refusal())
+    }
+
     const COUNT: usize = 1 + R::COUNT;
 }
 
 /// Something that waits and can be told not to.
 pub(crate) trait Waiting: Send + Sync {
     fn cancel(&self);
+    /// Why this thread must not wait for it too.
+    fn refusal(&self) -> Option<Error>;
 }
 
 /// Arguments that are not all there, and what to do once they are.
@@ -243,6 +259,10 @@ impl<A: Args, F: Send> Waiting for Join<A, F> {
         if let Some((args, _then)) = held {
             args.cancel();
         }
+    }
+
+    fn refusal(&self) -> Option<Error> {
+        self.lock().as_ref().and_then(|(args, _)| args.refusal())
     }
 }
 

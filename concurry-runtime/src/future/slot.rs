@@ -235,8 +235,8 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Forgets every watch that `to` has here.
-    pub(crate) fn unwatch(&self, to: &Arc<dyn Notify>) {
+    /// Forgets every watch that `to` has here; whether there was one, which will not be told then.
+    pub(crate) fn unwatch(&self, to: &Arc<dyn Notify>) -> bool {
         let mut gone = Vec::new();
         let mut inner = self.lock();
         let mut index = 0;
@@ -248,6 +248,7 @@ impl<T> Slot<T> {
             }
         }
         drop(inner);
+        !gone.is_empty()
     }
 
     /// How many watch it.

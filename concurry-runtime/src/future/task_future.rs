@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::slot::{Notify, Slot, Value};
+use crate::call::here;
 use crate::error::{Error, Result, TimeoutScope};
 use crate::panics;
 
@@ -42,6 +43,10 @@ pub(crate) trait Outcome<T>: Send + Sync {
     fn cancel_asked(&self) -> bool;
     /// Worker and method, for errors.
     fn names(&self) -> (&'static str, &'static str);
+    /// Why this thread must not block until it is there: nobody else would see to it.
+    fn refusal(&self) -> Option<Error> {
+        None
+    }
 }
 
 /// The value of a call that is on its way. Every method of a client returns one, at once.
@@ -61,8 +66,12 @@ impl<T> TaskFuture<T> {
     /// Waits for the value.
     ///
     /// # Errors
-    /// The error that the call came to.
+    /// The error that the call came to. On the thread of a worker, [`Error::Unsupported`] at once where that very
+    /// worker would have to run the call, or one that it waits for: the wait would never end.
     pub fn result(self) -> Result<T> {
+        if let Some(error) = self.refusal() {
+            return Err(error);
+        }
         // Without a deadline the wait ends with an answer only.
         self.0.slot().wait(None).unwrap_or_else(|| Err(self.wait_timed_out(Duration::MAX)))
     }
@@ -71,12 +80,21 @@ impl<T> TaskFuture<T> {
     ///
     /// # Errors
     /// [`Error::TimedOut`] with [`TimeoutScope::Wait`] where it is not there in time (the call goes on, and this
-    /// future stays usable); else the error that the call came to.
+    /// future stays usable); else the error that the call came to. [`Error::Unsupported`] as for
+    /// [`result`](Self::result), and the future stays usable then too.
     pub fn result_within(&mut self, timeout: Duration) -> Result<T> {
+        if let Some(error) = self.refusal() {
+            return Err(error);
+        }
         match self.0.slot().wait(Instant::now().checked_add(timeout)) {
             Some(result) => result,
             None => Err(self.wait_timed_out(timeout)),
         }
+    }
+
+    /// Why this thread must not wait for it.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        if here::is_worker() { self.0.refusal() } else { None }
     }
 
     fn wait_timed_out(&self, timeout: Duration) -> Error {
@@ -90,7 +108,9 @@ impl<T> TaskFuture<T> {
     }
 
     /// Cancels the call: one that has not begun never runs and resolves to [`Error::Cancelled`]; one that runs sees
-    /// [`CallContext::is_cancelled`](crate::CallContext::is_cancelled) and decides for itself.
+    /// [`CallContext::is_cancelled`](crate::CallContext::is_cancelled) and decides for itself. An `async fn` that runs
+    /// in mode `async` does not get to decide: its future is dropped at the await point where it is, and the call
+    /// resolves to [`Error::Cancelled`] then.
     ///
     /// Returns whether it will not run or was told to stop; `false` where it was done already.
     pub fn cancel(&self) -> bool {
@@ -238,6 +258,9 @@ impl<T: Send + 'static, U: Send + 'static> Outcome<U> for Mapped<T, U> {
     }
     fn names(&self) -> (&'static str, &'static str) {
         self.to.names
+    }
+    fn refusal(&self) -> Option<Error> {
+        self.from.refusal()
     }
 }
 

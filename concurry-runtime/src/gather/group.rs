@@ -1,5 +1,6 @@
 //! Futures that are waited for together, whatever holds them: [`Group`].
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,10 @@ pub trait Group {
     /// Forgets the board at every future that has not arrived.
     #[doc(hidden)]
     fn unwatch(&self, board: &Arc<Board>);
+    /// Gives up the futures that this thread must not wait for: they come to an error that says so, and are added to
+    /// `refused` instead of being told to the board.
+    #[doc(hidden)]
+    fn refuse(&mut self, board: &Arc<Board>, refused: &mut VecDeque<usize>);
     /// Takes what the future at `index` came to, and keeps it here; whether it is a value.
     #[doc(hidden)]
     fn arrive(&mut self, index: usize) -> bool;
@@ -66,6 +71,17 @@ impl<T> Part<T> {
     pub(super) fn unwatch(&self, board: &Arc<dyn Notify>) {
         if let Part::Waiting(future) = self {
             future.0.slot().unwatch(board);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, board: &Arc<dyn Notify>, index: usize, refused: &mut VecDeque<usize>) {
+        if let Part::Waiting(future) = self
+            && let Some(error) = future.refusal()
+            // One that the board does not watch any more has settled meanwhile.
+            && future.0.slot().unwatch(board)
+        {
+            *self = Part::Failed(Box::new(error));
+            refused.push_back(index);
         }
     }
 
@@ -164,6 +180,13 @@ impl<S: Shape, T> Group for Many<S, T> {
         let board: Arc<dyn Notify> = board.clone();
         for part in &self.parts {
             part.unwatch(&board);
+        }
+    }
+
+    fn refuse(&mut self, board: &Arc<Board>, refused: &mut VecDeque<usize>) {
+        let board: Arc<dyn Notify> = board.clone();
+        for (index, part) in self.parts.iter_mut().enumerate() {
+            part.refuse(&board, index, refused);
         }
     }
 

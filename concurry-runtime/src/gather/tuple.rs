@@ -1,5 +1,6 @@
 //! Groups of futures of different types: tuples of up to twelve.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,11 @@ macro_rules! tuple {
             fn unwatch(&self, board: &Arc<Board>) {
                 let board: Arc<dyn Notify> = board.clone();
                 $(self.$index.unwatch(&board);)+
+            }
+
+            fn refuse(&mut self, board: &Arc<Board>, refused: &mut VecDeque<usize>) {
+                let board: Arc<dyn Notify> = board.clone();
+                $(self.$index.refuse(&board, $index, refused);)+
             }
 
             fn arrive(&mut self, index: usize) -> bool {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::board::Board;
 use super::map::{LOOK_AHEAD, hint};
+use crate::call::here;
 use crate::error::Result;
 use crate::future::TaskFuture;
 use crate::future::slot::Notify;
@@ -99,6 +100,18 @@ impl<I, T> AheadUnordered<I, T> {
         self.places.len() - self.free.len()
     }
 
+    /// On a worker's thread, gives up calls that it would have to run itself; whether there is one.
+    fn refuse(&mut self) -> bool {
+        if here::is_worker() {
+            let board: Arc<dyn Notify> = self.board.clone();
+            let refused = self.places.iter().enumerate().filter(|(_, entry)| {
+                entry.as_ref().is_some_and(|(_, future)| future.refusal().is_some() && future.0.slot().unwatch(&board))
+            });
+            self.batch.extend(refused.map(|(place, _)| place));
+        }
+        !self.batch.is_empty()
+    }
+
     /// Whether a result is there.
     fn ready(&mut self) -> bool {
         !self.batch.is_empty() || self.board.read(&mut self.batch)
@@ -153,7 +166,9 @@ impl<I: Iterator, T> AheadUnordered<I, T> {
                 return None;
             }
             let Some(place) = self.batch.pop_front() else {
-                self.board.wait(&mut self.batch, None);
+                if !self.refuse() {
+                    self.board.wait(&mut self.batch, None);
+                }
                 continue;
             };
             if let Some((index, future)) = self.places.get_mut(place).and_then(Option::take) {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::board::Board;
+use crate::call::here;
 use crate::error::{Error, Result};
 use crate::future::TaskFuture;
 use crate::future::slot::Notify;
@@ -68,6 +69,8 @@ pub struct Waited<T> {
 
 /// Waits until as many of `futures` are done as `until` says, or for `timeout`; without one as long as it takes.
 ///
+/// A worker's thread does not wait for a call that this very worker would have to run: it stays pending.
+///
 /// A timeout is no error here: it gives what is done by then. Errors of calls stay in their futures. Each call costs
 /// time proportional to the number of futures, so that taking many one by one is a matter for
 /// [`as_completed`](crate::Gather::as_completed).
@@ -102,6 +105,10 @@ fn watch<T: Send + 'static>(futures: &[TaskFuture<T>], until: ReturnWhen, deadli
         future.0.slot().watch(board.clone(), index);
     }
     let mut left = futures.len();
+    if here::is_worker() {
+        let board: Arc<dyn Notify> = board.clone();
+        left -= futures.iter().filter(|future| future.refusal().is_some() && future.0.slot().unwatch(&board)).count();
+    }
     let mut batch = VecDeque::new();
     while left > 0 && board.wait(&mut batch, deadline) {
         left -= batch.len();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::board::Board;
 use super::group::Group;
 use super::progress::{End, ProgressBar};
+use crate::call::here;
 use crate::error::{Error, Result};
 
 /// What happens next.
@@ -29,6 +30,8 @@ pub(super) struct Watching<G: Group> {
     pub(super) timeout: Option<Duration>,
     deadline: Option<Instant>,
     bar: Option<ProgressBar>,
+    /// Whether a worker's thread has looked which of them it must not wait for.
+    looked: bool,
 }
 
 impl<G: Group> Watching<G> {
@@ -43,7 +46,7 @@ impl<G: Group> Watching<G> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let board = Arc::new(Board::default());
         // In place before anything is watched, so that a panic unregisters what was.
-        let watching = Watching { group, board, batch: VecDeque::new(), left, timeout, deadline, bar };
+        let watching = Watching { group, board, batch: VecDeque::new(), left, timeout, deadline, bar, looked: false };
         watching.group.watch(&watching.board);
         watching
     }
@@ -73,11 +76,22 @@ impl<G: Group> Watching<G> {
         Some(Event::Settled(index))
     }
 
+    /// On a worker's thread, gives up what it would have to run itself; whether there is something to read then.
+    fn refuse(&mut self) -> bool {
+        if !std::mem::replace(&mut self.looked, true) && here::is_worker() {
+            self.group.refuse(&self.board, &mut self.batch);
+        }
+        !self.batch.is_empty()
+    }
+
     /// Sleeps until something happens. What has settled comes first, even when time is up.
     pub(super) fn next(&mut self) -> Event {
         loop {
             if let Some(event) = self.pop() {
                 return event;
+            }
+            if self.refuse() {
+                continue;
             }
             // A bar on a terminal shows the time that passes.
             let redraw = self.bar.as_ref().and_then(ProgressBar::redraw_at);

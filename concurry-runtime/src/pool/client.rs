@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::core::{Core, Engine};
 use super::{Handle, Pool};
+#[cfg(feature = "tokio")]
+use crate::backend::event_loop::EventLoops;
 use crate::backend::inline::InlineWorker;
 use crate::backend::process::Processes;
 use crate::backend::thread::Threads;
@@ -93,9 +95,12 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
             })?;
             (workers(Box::new(Processes::new(&recipe, wire)?)), Some(wire))
         }
+        #[cfg(feature = "tokio")]
+        Mode::Async => (workers(Box::new(EventLoops::new(recipe))), None),
+        #[cfg(not(feature = "tokio"))]
         Mode::Async => {
             return Err(Error::unsupported(format!(
-                "{}: mode `async` is not built into this concurry; use mode `thread`",
+                "{}: mode `async` is not built into this concurry; write `concurry = {{ features = [\"tokio\"] }}` in Cargo.toml, or use mode `thread`",
                 W::NAME
             )));
         }
@@ -106,7 +111,7 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
             )));
         }
     };
-    let timeouts = W::METHODS.iter().map(|method| method.timeout.or(settings.timeout)).collect();
+    let timeouts = W::METHODS.iter().map(|method| method.said.timeout.or(settings.timeout)).collect();
     let core = Core::new(settings, timeouts, engine);
     let client = Client { pool: Pool(Arc::new(Handle(core.clone()))), pinned: NONE, remote, marker: PhantomData };
     core.make()?;

@@ -493,6 +493,10 @@ impl Ledger for Core {
         self.resolved();
     }
 
+    fn workers(&self) -> usize {
+        self.settings.max_workers
+    }
+
     fn left(&self, place: Place) {
         self.release(place);
     }

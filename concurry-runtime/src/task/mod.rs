@@ -66,14 +66,18 @@ pub trait Task: Worker {
 /// How a result that was encoded becomes a value; nothing for a task whose results stay in this process.
 pub struct Decode<T>(Option<DecodeFn<T>>);
 
-/// For a task whose results are never encoded.
-pub const fn task_keep<T>() -> Decode<T> {
-    Decode(None)
+impl<T> Decode<T> {
+    /// For a task whose results are never encoded.
+    pub const fn never() -> Self {
+        Decode(None)
+    }
 }
 
-/// For every other task.
-pub const fn task_decode<T: DeserializeOwned + 'static>() -> Decode<T> {
-    Decode(Some(codec::decode_result::<T>))
+impl<T: DeserializeOwned + 'static> Decode<T> {
+    /// For every other task.
+    pub const fn result() -> Self {
+        Decode(Some(codec::decode_result::<T>))
+    }
 }
 
 /// The only method of a task.

@@ -13,12 +13,14 @@ pub use map::{TaskWorkerMap, TaskWorkerMapUnordered};
 pub use outcome::IntoFailure;
 
 use self::errand::Errand;
+use crate::config::Attributes;
 use crate::context::CallContext;
 use crate::error::{BoxError, Error, Result};
 use crate::options::Options;
 use crate::pool::start;
+use crate::run::Run;
 use crate::wire::codec::{self, Codec};
-use crate::worker::{Attributes, Method, Replied, Reply, Wire, Worker};
+use crate::worker::{Method, Replied, Reply, Wire, Worker};
 
 /// A worker that runs any function, without a type or a `#[task]` of its own.
 ///
@@ -95,7 +97,7 @@ impl Call {
 }
 
 const fn method(name: &'static str) -> Method {
-    Method { name, exclusive: false, asynchronous: false, timeout: None, num_retries: None }
+    Method { name, exclusive: false, asynchronous: false, said: Attributes::NONE, output: None }
 }
 
 impl Worker for TaskWorker {
@@ -117,8 +119,8 @@ impl Worker for TaskWorker {
         Attributes::NONE
     }
 
-    fn construct((): ()) -> Result<Self, Error> {
-        Ok(TaskWorker(()))
+    fn construct((): ()) -> Run<'static, Result<Self, Error>> {
+        Run::Done(Ok(TaskWorker(())))
     }
 
     fn method_of(errand: &Errand) -> usize {
@@ -129,8 +131,8 @@ impl Worker for TaskWorker {
         errand.copy()
     }
 
-    fn call(&mut self, errand: Errand, _context: &CallContext, reply: Reply<'_>) -> Replied {
-        errand.run(reply)
+    fn share<'a>(&'a self, errand: Errand, _context: &'a CallContext, reply: Reply<'a>) -> Run<'a, Replied> {
+        Run::Done(errand.run(reply))
     }
 
     fn decode_error(_: usize, _: Codec, _: &[u8]) -> Option<BoxError> {
