@@ -34,6 +34,8 @@ fn options() -> Options {
         on_worker_start: None,
         retry: None,
         retry_methods: Vec::new(),
+        limits: None,
+        limits_per_worker: None,
     }
 }
 
