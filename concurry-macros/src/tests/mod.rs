@@ -1,5 +1,6 @@
 //! The macros as functions from tokens to tokens, without a compiler: `ui-tests` has the compiler's side.
 
+mod documentation;
 mod expansions;
 mod reading;
 mod rules;
