@@ -232,6 +232,19 @@ fn the_chain_of_those_who_wait_may_be_long() {
 }
 
 #[test]
+fn who_waits_for_one_who_waits_is_found_whoever_came_first() {
+    let scene = Scene::new(LimitSet::new().resource("a", 1).resource("b", 1).resource("c", 1), Manual::new().1);
+    let (one, two) = (Holder::worker(), Holder::worker());
+    scene.ask("a", one, &[(0, 1)]);
+    scene.ask("b", two, &[(1, 1)]);
+    // Waits for `two`, which waits for `one` only afterwards.
+    scene.ask("b, c", NOBODY, &[(1, 1), (2, 1)]);
+    scene.ask("two: a", two, &[(0, 1)]);
+    scene.ask("one: c", one, &[(2, 1)]);
+    assert_eq!(scene.granted(), ["a", "b", "one: c"]);
+}
+
+#[test]
 fn who_waits_and_holds_is_served_when_those_ahead_depend_on_it() {
     let scene = Scene::new(LimitSet::new().resource("a", 1).resource("b", 1), Manual::new().1);
     let holder = Holder::worker();
