@@ -154,7 +154,8 @@ impl Keeper for Local {
     }
 
     fn is_near(&self) -> bool {
-        true
+        // An attempt at several would take a turn of its own.
+        self.balancer.is_none()
     }
 
     fn attempt(&self, holder: Holder, request: &Request) -> Result<Option<Grant>> {
