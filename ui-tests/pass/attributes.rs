@@ -29,7 +29,7 @@ impl Defaults {
     ///
     /// # Errors
     /// and parts.
-    #[worker(timeout = "2s", num_retries = 1)]
+    #[worker(timeout = "2s", num_retries = 0)]
     #[must_use = "it is a count"]
     #[inline]
     pub fn count(&mut self, text: String) -> Result<u64, String> {
