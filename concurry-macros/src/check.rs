@@ -1,14 +1,14 @@
 //! The rules, one function each. Every rule looks at the whole block, so that all errors come in one go.
 
 use syn::visit::{self, Visit};
-use syn::{FnArg, GenericParam, ImplItem, Lifetime, ReturnType, Signature, Type};
+use syn::{FnArg, GenericParam, ImplItem, Lifetime, ReturnType, Type};
 
 use crate::diagnostics::{Diagnostics, Problem};
 use crate::hygiene::{bare, last_segment};
 use crate::model::{Method, Param, Pass, Receiver, Worker, plain};
 
 /// Names that are every client's.
-const CLIENTS_OWN: &[&str] = &["clone", "deref", "into", "try_into"];
+pub(crate) const CLIENTS_OWN: &[&str] = &["clone", "deref", "into", "try_into"];
 
 const METHOD: &str = "a worker method";
 const CONSTRUCTOR: &str = "a constructor";
@@ -37,6 +37,7 @@ pub(crate) fn worker(worker: &mut Worker, diagnostics: &mut Diagnostics) {
         constructor.broken = diagnostics.len() > before;
     }
     no_methods(worker, diagnostics);
+    names(worker, diagnostics);
 }
 
 /// All rules of a task.
@@ -55,10 +56,11 @@ fn lifetimes(worker: &Worker, diagnostics: &mut Diagnostics) {
     for param in worker.generics.lifetimes() {
         diagnostics.at(param, Problem::Lifetimes);
     }
-    if worker.generics.lifetimes().next().is_none() {
-        if let Some(lifetime) = borrow_in(&worker.ty) {
-            diagnostics.span(lifetime, Problem::Lifetimes);
-        }
+    // What is named after a parameter is complained of there.
+    if worker.generics.lifetimes().next().is_none()
+        && let Some(lifetime) = borrow_in(&worker.ty)
+    {
+        diagnostics.span(lifetime, Problem::Lifetimes);
     }
 }
 
@@ -76,6 +78,24 @@ fn reserved(worker: &Worker, diagnostics: &mut Diagnostics) {
             if matches!(name.as_str(), "options" | "init") {
                 diagnostics.at(&function.sig.ident, Problem::Reserved { name });
             }
+        }
+    }
+}
+
+/// The names that are given to what is generated: all differ, and none is the type's own.
+fn names(worker: &mut Worker, diagnostics: &mut Diagnostics) {
+    let options = &mut worker.options;
+    let given = [("client", &mut options.client), ("options", &mut options.options), ("message", &mut options.message)];
+    let mut taken = vec![("the type itself".to_owned(), plain(&worker.name))];
+    for (option, given) in given {
+        let Some(name) = given.as_ref() else { continue };
+        let text = plain(name);
+        match taken.iter().find(|(_, other)| *other == text) {
+            Some((owner, _)) => {
+                diagnostics.at(name, Problem::SameName { option, name: text, owner: owner.clone() });
+                *given = None;
+            }
+            None => taken.push((format!("`{option}`"), text)),
         }
     }
 }
@@ -128,23 +148,25 @@ fn signature(method: &Method, what: &'static str, diagnostics: &mut Diagnostics)
     }
 }
 
-fn types(method: &Method, local: bool, diagnostics: &mut Diagnostics) {
+fn types(method: &mut Method, local: bool, diagnostics: &mut Diagnostics) {
     arguments(method, local, diagnostics);
-    returned(&method.signature, local, diagnostics);
+    returned(method, local, diagnostics);
 }
 
-fn arguments(method: &Method, local: bool, diagnostics: &mut Diagnostics) {
+fn arguments(method: &mut Method, local: bool, diagnostics: &mut Diagnostics) {
     let written = method.signature.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(typed) => Some(&*typed.ty),
         FnArg::Receiver(_) => None,
     });
-    for (param, written) in method.params.iter().zip(written) {
+    for (param, written) in method.params.iter_mut().zip(written) {
+        let before = diagnostics.len();
         for attribute in &param.attrs {
             if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
                 diagnostics.at(attribute, Problem::ParamCfg);
             }
         }
         argument(param, written, local, diagnostics);
+        param.broken = diagnostics.len() > before;
     }
 }
 
@@ -169,7 +191,7 @@ fn argument(param: &Param, written: &Type, local: bool, diagnostics: &mut Diagno
         return;
     }
     if let Some(found) = impl_trait_in(written) {
-        return diagnostics.span(found, Problem::ImplArgument);
+        return diagnostics.at(found, Problem::ImplArgument);
     }
     let held = match (param.pass, bare(written)) {
         (Pass::Borrow, Type::Reference(reference)) => bare(&reference.elem),
@@ -180,12 +202,16 @@ fn argument(param: &Param, written: &Type, local: bool, diagnostics: &mut Diagno
     }
 }
 
-fn returned(signature: &Signature, local: bool, diagnostics: &mut Diagnostics) {
-    let ReturnType::Type(_, ty) = &signature.output else { return };
+fn returned(method: &Method, local: bool, diagnostics: &mut Diagnostics) {
+    let ReturnType::Type(_, ty) = &method.signature.output else { return };
+    // The error of a result is taken in the worker and need not travel as it is.
+    let value = if method.output.fallible { first_argument(ty) } else { Some(&**ty) };
     if let Some(found) = impl_trait_in(ty) {
-        diagnostics.span(found, Problem::ImplReturn);
-    } else if borrow_in(ty).is_some() || (!local && static_in(ty)) {
+        diagnostics.at(found, Problem::ImplReturn);
+    } else if borrow_in(ty).is_some() {
         diagnostics.at(ty, Problem::BorrowedReturn);
+    } else if !local && value.is_some_and(static_in) {
+        diagnostics.at(ty, Problem::StaticReturn);
     } else if matches!(bare(ty), Type::Never(_)) {
         diagnostics.at(ty, Problem::NeverReturn);
     }
@@ -287,12 +313,21 @@ fn static_in(ty: &Type) -> bool {
     finder.0
 }
 
+/// The first type that a type has as a parameter: what `Ok` holds, in every usual alias of `Result`.
+fn first_argument(ty: &Type) -> Option<&Type> {
+    let syn::PathArguments::AngleBracketed(arguments) = &last_segment(ty)?.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        syn::GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}
+
 /// The first `impl Trait` inside a type.
-fn impl_trait_in(ty: &Type) -> Option<proc_macro2::Span> {
-    struct Finder(Option<proc_macro2::Span>);
-    impl<'a> Visit<'a> for Finder {
+fn impl_trait_in(ty: &Type) -> Option<&syn::TypeImplTrait> {
+    struct Finder<'a>(Option<&'a syn::TypeImplTrait>);
+    impl<'a> Visit<'a> for Finder<'a> {
         fn visit_type_impl_trait(&mut self, found: &'a syn::TypeImplTrait) {
-            self.0 = self.0.or(Some(syn::spanned::Spanned::span(found)));
+            self.0 = self.0.or(Some(found));
         }
     }
     let mut finder = Finder(None);

@@ -17,8 +17,12 @@ pub(crate) enum Problem {
     BadValue { name: String, value: String, allowed: String },
     Contradiction { first: &'static str, second: &'static str, why: &'static str },
     Syntax,
+    Equals { name: String, value: String },
+    SaysNothing,
+    SameName { option: &'static str, name: String, owner: String },
     // The item.
     NotABlock { found: &'static str },
+    Twice { name: &'static str },
     FunctionIsATask,
     LoneMethod,
     NotAFunction { found: &'static str, remedy: &'static str },
@@ -36,6 +40,8 @@ pub(crate) enum Problem {
     Extern { what: &'static str },
     NotAMethod { option: String },
     PrivateMethod { option: String },
+    NotAFunctionOfTheBlock,
+    TaskInABlock,
     // Types.
     ImplArgument,
     MutArgument,
@@ -43,6 +49,7 @@ pub(crate) enum Problem {
     StaticArgument,
     InnerBorrow,
     BorrowedReturn,
+    StaticReturn,
     ImplReturn,
     NeverReturn,
     ParamCfg,
@@ -78,13 +85,23 @@ impl fmt::Display for Problem {
             Problem::Syntax => f.write_str(
                 "expected options as `name = value`, separated by commas, as in `mode = \"process\", max_workers = 4`",
             ),
+            Problem::Equals { name, value } => write!(f, "an option and its value are joined by `=`: write `{name} = {value}`"),
+            Problem::SaysNothing => f.write_str(
+                "this attribute says nothing: every method with `self` that is not private is a worker method by itself; name an option, such as `#[worker(skip)]`, or drop it",
+            ),
+            Problem::SameName { option, name, owner } => {
+                write!(f, "`{option}` cannot be called `{name}`, which is taken by {owner}; choose another name")
+            }
             Problem::NotABlock { found } => write!(
                 f,
                 "`#[worker]` stands on the inherent `impl` block that holds the worker's methods (or on its `struct`, for default options), not on {found}"
             ),
+            Problem::Twice { name } => {
+                write!(f, "`#[{name}]` stands here twice; write one, with the options of both")
+            }
             Problem::FunctionIsATask => f.write_str("`#[worker]` stands on an `impl` block; for a function, write `#[task]`"),
             Problem::LoneMethod => f.write_str(
-                "`#[worker(..)]` on a method has a meaning only inside an `impl` block that bears `#[worker]` itself; put it there",
+                "this attribute marks a function of an `impl` block that bears `#[worker]` itself; put `#[worker]` on the whole block",
             ),
             Problem::NotAFunction { found, remedy } => {
                 write!(f, "`#[task]` stands on a function, not on {found}; {remedy}")
@@ -113,7 +130,7 @@ impl fmt::Display for Problem {
                 "`{name}` and `{other}` would both be the message variant `{variant}`; rename one, or leave it out with `#[worker(skip)]`"
             ),
             Problem::SelfByValue => f.write_str(
-                "a worker outlives its calls, so a method cannot take it by value; take `&self` or `&mut self`, or leave the method out with `#[worker(skip)]`",
+                "a worker outlives its calls, so a method cannot take it by value or in a box of its own; take `&self` or `&mut self`, or leave the method out with `#[worker(skip)]`",
             ),
             Problem::Generic { what } => write!(
                 f,
@@ -136,11 +153,17 @@ impl fmt::Display for Problem {
                 f,
                 "`{option}` is for worker methods, and a private method is none; make it `pub` or `pub(crate)`, or drop the attribute"
             ),
+            Problem::NotAFunctionOfTheBlock => {
+                f.write_str("`#[worker(..)]` inside a block marks its functions and their parameters; drop it here")
+            }
+            Problem::TaskInABlock => f.write_str(
+                "a task is a free function; here, `#[worker]` on the block makes every method a call to a pool, and `#[worker(..)]` sets a method's own options",
+            ),
             Problem::ImplArgument => f.write_str(
                 "`impl Trait` cannot travel as an argument; write the type out, as in `Vec<u64>` for `impl IntoIterator<Item = u64>`",
             ),
             Problem::MutArgument => f.write_str(
-                "a worker cannot write to its caller's memory; take the value itself and return it changed",
+                "an argument cannot be `&mut`, since a worker does not share its caller's memory: take the value itself, and return it changed",
             ),
             Problem::DynArgument => f.write_str(
                 "a borrowed trait object cannot travel; take a type that can be owned (with `#[worker(local)]`, `Box<dyn ..>` or `Arc<dyn ..>`)",
@@ -153,6 +176,9 @@ impl fmt::Display for Problem {
             ),
             Problem::BorrowedReturn => f.write_str(
                 "a result cannot borrow from the worker: return an owned type, as in `String` for `&str` or `Vec<T>` for `&[T]`",
+            ),
+            Problem::StaticReturn => f.write_str(
+                "a `'static` borrow cannot travel as a result: return an owned type, as in `String` for `&'static str`, or mark the block `#[worker(local)]`",
             ),
             Problem::ImplReturn => f.write_str(
                 "a result cannot be an `impl Trait`; write the type out, as in `Vec<u64>` for `impl Iterator<Item = u64>`",

@@ -1,13 +1,16 @@
 //! After an error: the user's own item still compiles, and what was to be generated is there in outline, so that the
 //! rest of the crate resolves and one mistake gives one error.
 
-use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{ImplItem, ItemFn, ItemImpl, Type, parse_quote};
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote};
+use syn::punctuated::Punctuated;
+use syn::visit_mut::{self, VisitMut};
+use syn::{GenericParam, Generics, ImplItem, ItemFn, ItemImpl, Lifetime, Type, parse_quote};
 
-use crate::expand::{Shape, client, options, task};
-use crate::hygiene::Facade;
-use crate::model::{Method, Worker, plain};
+use crate::check::CLIENTS_OWN;
+use crate::expand::{Shape, task};
+use crate::hygiene::{Facade, bare};
+use crate::model::{Method, Output, Worker, plain};
 use crate::options::Options;
 
 /// A body for a function that never runs, since the crate does not compile.
@@ -24,34 +27,36 @@ pub(crate) fn block(mut block: ItemImpl) -> TokenStream {
 /// A block with errors in it.
 pub(crate) fn worker(worker: &Worker) -> TokenStream {
     let block = &worker.block;
-    let mut shape = Shape::of(worker);
-    if worker.generics.lifetimes().next().is_some() {
-        return quote!(#block);
-    }
-    shape.methods = worker.methods.iter().collect();
+    let shape = Shape::of(worker);
+    let borrows = worker.generics.lifetimes().next().is_some() || !crate::check::is_owned(&worker.ty);
+    // The user's own conditions: ours would be complained of wherever the types are named.
+    let generics = if borrows { unborrowed(&worker.generics) } else { worker.generics.clone() };
+    let Shape { private, message, client, builder, cfgs, .. } = &shape;
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let (block_generics, _, block_where) = worker.generics.split_for_impl();
+    let (ty, phantom, body) = (&worker.ty, phantom(&generics, private), body());
+    let params = shape.constructor_arguments().into_iter().map(|param| {
+        let (field, ty) = (&param.field, elided(&param.ty));
+        quote!(#field: #ty,)
+    });
+    let params = quote!(#(#params)*);
+    let init_generics = shape.constructor.and_then(own_generics);
+    let init_where = init_generics.and_then(|generics| generics.where_clause.as_ref());
+    let methods = worker.methods.iter().filter(|method| !CLIENTS_OWN.contains(&method.name().as_str()));
+    let stubs = methods.map(|method| stub(&shape.facade, method));
+    let result = quote!(#private::Result<#client #ty_generics>);
     let has = |name: &str| {
         block.items.iter().any(|item| matches!(item, ImplItem::Fn(function) if plain(&function.sig.ident) == name))
     };
-    let Shape { ty, private, message, client, builder, cfgs, .. } = &shape;
-    let (impl_generics, ty_generics, where_clause) = shape.generics.split_for_impl();
-    let (phantom, body) = (shape.phantom(), body());
-    let params = shape.constructor_arguments();
-    let params = match shape.constructor {
-        Some(constructor) if constructor.broken => loose(constructor),
-        _ => options::plain_parameters(&params),
-    };
-    let stubs = shape.methods.iter().filter(|method| method.name() != "clone").map(|method| stub(&shape, method));
-    let result = quote!(#private::Result<#client #ty_generics>);
     let on_type_options = (!has("options")).then(|| quote!(pub fn options() -> #builder #ty_generics { #body }));
-    let on_type_init = (!has("init")).then(|| quote!(pub fn init(#params) -> #result { #body }));
-    let bare_generics = &worker.generics;
-    let (message_generics, _, message_where) = bare_generics.split_for_impl();
+    let on_type_init =
+        (!has("init")).then(|| quote!(pub fn init #init_generics (#params) -> #result #init_where { #body }));
     quote! {
         #block
         #(#cfgs)*
         #[doc(hidden)]
         #[allow(private_bounds)]
-        pub struct #message #message_generics (#phantom) #message_where;
+        pub struct #message #impl_generics (#phantom) #where_clause;
         #(#cfgs)*
         #[doc(hidden)]
         #[allow(private_bounds)]
@@ -67,9 +72,9 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
         const _: () = {
             impl #impl_generics #builder #ty_generics #where_clause {
                 #private::option_setters!(0);
-                pub fn init(self, #params) -> #result { #body }
+                pub fn init #init_generics (self, #params) -> #result #init_where { #body }
             }
-            impl #impl_generics #ty #where_clause {
+            impl #block_generics #ty #block_where {
                 #on_type_options
                 #on_type_init
             }
@@ -94,66 +99,120 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
     }
 }
 
-/// Parameters that take anything.
-fn loose(method: &Method) -> TokenStream {
+/// The parameters of a block without its lifetimes, and without conditions, which might speak of them.
+fn unborrowed(generics: &Generics) -> Generics {
+    let mut generics = generics.clone();
+    generics.where_clause = None;
+    let params = std::mem::take(&mut generics.params).into_iter();
+    generics.params = params.filter(|param| !matches!(param, GenericParam::Lifetime(_))).collect();
+    for param in generics.type_params_mut() {
+        param.bounds = Punctuated::new();
+    }
+    generics
+}
+
+/// A type that uses all parameters.
+fn phantom(generics: &Generics, private: &TokenStream) -> TokenStream {
+    let params = generics.type_params().map(|param| &param.ident);
+    quote!(#private::std::marker::PhantomData<fn() -> (#(*const #params,)*)>)
+}
+
+/// The parameters that a function must not have and has.
+fn own_generics(method: &Method) -> Option<&Generics> {
+    let generics = &method.signature.generics;
+    generics.params.iter().any(|param| !matches!(param, GenericParam::Lifetime(_))).then_some(generics)
+}
+
+/// A parameter's type, its lifetimes left to the compiler.
+fn elided(ty: &Type) -> Type {
+    struct Eliding;
+    impl VisitMut for Eliding {
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            if lifetime.ident != "static" {
+                lifetime.ident = Ident::new("_", lifetime.ident.span());
+            }
+        }
+        fn visit_type_bare_fn_mut(&mut self, _: &mut syn::TypeBareFn) {}
+        fn visit_type_trait_object_mut(&mut self, _: &mut syn::TypeTraitObject) {}
+    }
+    let mut ty = ty.clone();
+    Eliding.visit_type_mut(&mut ty);
+    ty
+}
+
+/// The parameters of a function as its stub takes them; one that cannot travel is taken as it is written, and so are all
+/// of a generic function, since conversions leave its parameters open.
+fn parameters(method: &Method, private: &TokenStream) -> TokenStream {
+    let generic = own_generics(method).is_some();
     let params = method.arguments().map(|param| {
-        let field = &param.field;
-        quote!(#field: impl ::core::marker::Sized,)
+        let (field, held) = (&param.field, &param.held);
+        let ty = if generic {
+            param.ty.to_token_stream()
+        } else if param.broken {
+            elided(&param.ty).to_token_stream()
+        } else {
+            quote!(impl #private::IntoArg<#held>)
+        };
+        quote!(#field: #ty,)
     });
     quote!(#(#params)*)
 }
 
 /// A stub's outline; what is wrong with a method's types is not said a second time.
-fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
-    let Shape { private, .. } = shape;
+fn stub(facade: &Facade, method: &Method) -> TokenStream {
+    let private = facade.private();
     let (vis, name, cfgs, body) = (&method.vis, &method.signature.ident, &method.attributes.cfgs, body());
-    let params = if method.broken { loose(method) } else { client::parameters(method, private) };
-    let value = if method.broken { owned(method, private) } else { shape.value(&method.output) };
-    quote!(#(#cfgs)* #vis fn #name(&self, #params) -> #private::TaskFuture<#value> { #body })
+    let generics = own_generics(method);
+    let condition = generics.and_then(|generics| generics.where_clause.as_ref());
+    let (params, value) = (parameters(method, &private), value(facade, method));
+    quote!(#(#cfgs)* #vis fn #name #generics (&self, #params) -> #private::TaskFuture<#value> #condition { #body })
 }
 
-/// What a broken method's result would best have been.
-fn owned(method: &Method, private: &TokenStream) -> TokenStream {
-    if !method.signature.generics.params.is_empty() {
-        return quote!(());
-    }
-    let ty = match crate::hygiene::bare(&method.output.ty) {
-        Type::Reference(reference) => match crate::hygiene::bare(&reference.elem) {
-            Type::Path(path) if path.path.is_ident("str") => parse_quote!(#private::std::string::String),
-            Type::Slice(slice) => {
-                let element = &slice.elem;
-                parse_quote!(#private::std::vec::Vec<#element>)
+/// What a method's result is, or would best have been: borrows are taken for what owns the same.
+fn value(facade: &Facade, method: &Method) -> TokenStream {
+    struct Owning<'a>(&'a TokenStream);
+    impl VisitMut for Owning<'_> {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            let private = self.0;
+            if let Type::Reference(reference) = bare(ty) {
+                *ty = match bare(&reference.elem) {
+                    Type::Path(path) if path.path.is_ident("str") => parse_quote!(#private::std::string::String),
+                    Type::Slice(slice) => {
+                        let element = &slice.elem;
+                        parse_quote!(#private::std::vec::Vec<#element>)
+                    }
+                    other => other.clone(),
+                };
             }
-            other => other.clone(),
-        },
-        other => other.clone(),
-    };
-    if crate::check::is_owned(&ty) {
-        if method.output.fallible {
-            return quote!(<#ty as #private::ResultLike>::Value);
+            visit_mut::visit_type_mut(self, ty);
         }
-        return quote!(#ty);
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            lifetime.ident = Ident::new("static", lifetime.ident.span());
+        }
     }
-    quote!(())
+    let mut output = Output { ty: method.output.ty.clone(), fallible: method.output.fallible };
+    Owning(&facade.private()).visit_type_mut(&mut output.ty);
+    if crate::check::is_owned(&output.ty) { output.value(facade) } else { quote!(()) }
 }
 
 /// A task with errors in it.
 pub(crate) fn task(options: &Options, function: &ItemFn, method: &Method) -> TokenStream {
-    let generic = !method.signature.generics.params.is_empty();
-    if generic || method.signature.receiver().is_some() || method.signature.unsafety.is_some() {
+    if method.signature.receiver().is_some() {
         return quote!(#function);
     }
-    let private = Facade::new(options.facade.as_ref()).private();
+    let facade = Facade::new(options.facade.as_ref());
+    let private = facade.private();
     let (vis, name, cfgs, body) = (&method.vis, &method.signature.ident, &method.attributes.cfgs, body());
-    let params = if method.broken { loose(method) } else { client::parameters(method, &private) };
-    let value = owned(method, &private);
+    let generics = own_generics(method);
+    let condition = generics.and_then(|generics| generics.where_clause.as_ref());
+    let (params, value) = (parameters(method, &private), value(&facade, method));
     let mut own = task::own(function);
     own.attrs.push(parse_quote!(#[allow(dead_code)]));
     quote! {
         #(#cfgs)*
         #[doc(hidden)]
         #[allow(unused_variables, dead_code)]
-        #vis fn #name(#params) -> #private::TaskFuture<#value> {
+        #vis fn #name #generics (#params) -> #private::TaskFuture<#value> #condition {
             #own
             #body
         }
@@ -164,7 +223,7 @@ pub(crate) fn task(options: &Options, function: &ItemFn, method: &Method) -> Tok
         #(#cfgs)*
         #[allow(unused_variables, dead_code)]
         impl #name {
-            #vis fn call(#params) -> #value { #body }
+            #vis fn call #generics (#params) -> #value #condition { #body }
             #vis fn stop() -> #private::Result<()> { #body }
         }
     }

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::visit::Visit;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Generics, Ident, Path, QSelf, Token, Type, TypePath};
+use syn::{Generics, Ident, Lifetime, Path, QSelf, Token, Type, TypePath, WherePredicate};
 
 /// The path of the facade crate.
 #[derive(Clone)]
@@ -23,6 +23,15 @@ impl Facade {
         }
     }
 
+    /// The same, shown where `cause` stands in the errors that it is part of.
+    pub(crate) fn private_at(&self, cause: Span) -> TokenStream {
+        let tokens = self.private().into_iter().map(|mut token| {
+            token.set_span(cause);
+            token
+        });
+        tokens.collect()
+    }
+
     /// The same as text, for serde's attributes.
     pub(crate) fn text(&self, item: &str) -> String {
         let path = match &self.0 {
@@ -36,6 +45,12 @@ impl Facade {
 /// A local name that nothing of the user's can be or see.
 pub(crate) fn local(name: &str) -> Ident {
     Ident::new(&format!("__{name}"), Span::mixed_site())
+}
+
+/// A local name for an expression whose errors are to be shown at `cause`. It has that place's hygiene, or the compiler
+/// would show them at the attribute; no code of the user's may stand in its scope.
+pub(crate) fn local_at(name: &str, cause: Span) -> Ident {
+    Ident::new(&format!("__concurry_{name}"), cause)
 }
 
 /// A name of our own that is an item, which hygiene does not reach.
@@ -86,6 +101,12 @@ impl PlainSelf<'_> {
 
 impl VisitMut for PlainSelf<'_> {
     fn visit_type_mut(&mut self, ty: &mut Type) {
+        // Needless parentheses are the user's; the lint on them shall not fall on our copy.
+        while let Type::Paren(paren) = &mut *ty
+            && !matches!(*paren.elem, Type::TraitObject(_) | Type::ImplTrait(_))
+        {
+            *ty = (*paren.elem).clone();
+        }
         if matches!(&*ty, Type::Path(TypePath { qself: None, path }) if path.is_ident("Self")) {
             *ty = self.0.clone();
         } else {
@@ -102,6 +123,19 @@ impl VisitMut for PlainSelf<'_> {
         visit_mut::visit_expr_path_mut(self, path);
         self.qualify(&mut path.qself, &mut path.path);
     }
+}
+
+/// Whether a condition speaks of one of these lifetimes, or is about lifetimes alone.
+pub(crate) fn speaks_of(predicate: &WherePredicate, lifetimes: &[&Lifetime]) -> bool {
+    struct Finder<'a>(&'a [&'a Lifetime], bool);
+    impl<'a> Visit<'a> for Finder<'_> {
+        fn visit_lifetime(&mut self, lifetime: &'a Lifetime) {
+            self.1 |= self.0.contains(&lifetime);
+        }
+    }
+    let mut finder = Finder(lifetimes, matches!(predicate, WherePredicate::Lifetime(_)));
+    finder.visit_where_predicate(predicate);
+    finder.1
 }
 
 /// Whether a type speaks of one of the block's parameters.

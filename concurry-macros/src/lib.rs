@@ -12,8 +12,8 @@ mod value;
 mod words;
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::{Item, ItemFn, ItemImpl};
+use quote::{ToTokens, quote};
+use syn::{Attribute, Generics, Ident, Item, ItemFn, ItemImpl};
 
 use crate::diagnostics::{Diagnostics, Problem};
 use crate::options::{Options, Place};
@@ -53,10 +53,18 @@ fn worker_item(attr: TokenStream, item: TokenStream) -> TokenStream {
     let not_a_block = |found| Problem::NotABlock { found };
     let problem = match parsed {
         Item::Impl(block) => return worker_block(attr, block, diagnostics),
-        Item::Struct(of) => return defaults(attr, &item, (&of.ident, &of.generics, &of.attrs), diagnostics),
-        Item::Enum(of) => return defaults(attr, &item, (&of.ident, &of.generics, &of.attrs), diagnostics),
-        Item::Union(of) => return defaults(attr, &item, (&of.ident, &of.generics, &of.attrs), diagnostics),
-        Item::Fn(function) if function.sig.receiver().is_some() => Problem::LoneMethod,
+        Item::Struct(mut of) => {
+            return defaults(attr, &mut of, |of| (&of.ident, &of.generics, &mut of.attrs), diagnostics);
+        }
+        Item::Enum(mut of) => {
+            return defaults(attr, &mut of, |of| (&of.ident, &of.generics, &mut of.attrs), diagnostics);
+        }
+        Item::Union(mut of) => {
+            return defaults(attr, &mut of, |of| (&of.ident, &of.generics, &mut of.attrs), diagnostics);
+        }
+        Item::Fn(function) if function.sig.receiver().is_some() || options::marks_a_method(&attr) => {
+            Problem::LoneMethod
+        }
         Item::Fn(_) => Problem::FunctionIsATask,
         Item::Trait(_) => not_a_block("a trait"),
         Item::Mod(_) => not_a_block("a module"),
@@ -69,7 +77,8 @@ fn worker_item(attr: TokenStream, item: TokenStream) -> TokenStream {
     with(diagnostics, item)
 }
 
-fn worker_block(attr: TokenStream, block: ItemImpl, mut diagnostics: Diagnostics) -> TokenStream {
+fn worker_block(attr: TokenStream, mut block: ItemImpl, mut diagnostics: Diagnostics) -> TokenStream {
+    parse::twice(&mut block.attrs, "worker", &mut diagnostics);
     if let Some((_, path, _)) = &block.trait_ {
         diagnostics.at(path, Problem::TraitBlock);
         return with(diagnostics, fallback::block(block));
@@ -88,13 +97,15 @@ fn worker_block(attr: TokenStream, block: ItemImpl, mut diagnostics: Diagnostics
 }
 
 /// `#[worker(..)]` on a type: the default options of its pools.
-fn defaults(
+fn defaults<T: ToTokens>(
     attr: TokenStream,
-    item: &TokenStream,
-    (name, generics, attrs): (&syn::Ident, &syn::Generics, &[syn::Attribute]),
+    item: &mut T,
+    parts: impl Fn(&mut T) -> (&Ident, &Generics, &mut Vec<Attribute>),
     mut diagnostics: Diagnostics,
 ) -> TokenStream {
     let options = Options::read(attr, Place::Type, &mut diagnostics);
+    let (name, generics, attrs) = parts(item);
+    parse::twice(attrs, "worker", &mut diagnostics);
     let cfgs = parse::attributes(attrs).cfgs;
     let defaults = expand::defaults(name, generics, &cfgs, &options);
     with(diagnostics, quote!(#item #defaults))
@@ -123,6 +134,7 @@ fn task_item(attr: TokenStream, item: TokenStream) -> TokenStream {
 
 fn task_function(attr: TokenStream, mut function: ItemFn, mut diagnostics: Diagnostics) -> TokenStream {
     let options = Options::read(attr, Place::Task, &mut diagnostics);
+    parse::twice(&mut function.attrs, "task", &mut diagnostics);
     let mut method = parse::task(&options, &mut function, &mut diagnostics);
     check::task(&mut method, options.local, &mut diagnostics);
     if diagnostics.len() > 0 {

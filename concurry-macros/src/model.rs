@@ -15,6 +15,8 @@ pub(crate) struct Worker {
     pub(crate) generics: Generics,
     /// The conditions that the block itself stands under.
     pub(crate) cfgs: Vec<Attribute>,
+    /// The lints that the block allows or expects.
+    pub(crate) lints: Vec<syn::Path>,
     pub(crate) options: Options,
     /// The functions that are marked as constructors, or called `new`; the rules allow one.
     pub(crate) constructors: Vec<Method>,
@@ -43,6 +45,8 @@ pub(crate) struct Attributes {
     pub(crate) docs: Vec<Attribute>,
     pub(crate) cfgs: Vec<Attribute>,
     pub(crate) deprecated: Option<Attribute>,
+    /// The lints that it allows or expects.
+    pub(crate) lints: Vec<syn::Path>,
 }
 
 /// How a function takes `self`.
@@ -67,6 +71,8 @@ pub(crate) struct Param {
     /// Whether it travels as bytes.
     pub(crate) bytes: bool,
     pub(crate) attrs: Vec<Attribute>,
+    /// Set by the rules: a value of its type cannot travel.
+    pub(crate) broken: bool,
 }
 
 /// How the function gets a parameter.

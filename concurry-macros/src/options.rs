@@ -1,7 +1,6 @@
 //! The options of the attributes: their names, where each may stand, how a list of them is read. Spans are kept.
 
-use std::time::Duration;
-
+use concurry_options::{Entry as Row, TABLE, entry as row, names};
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -9,7 +8,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, Path, Token};
 
 use crate::diagnostics::{Diagnostics, Problem};
-use crate::{value, words};
+use crate::value::{self, Value};
 
 /// Where an attribute stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,18 +22,13 @@ pub(crate) enum Place {
 
 use Place::{Block, Method, Param, Task, Type};
 
-/// Every option, and where it may stand.
-const KNOWN: &[(&str, &[Place])] = &[
-    ("mode", &[Block, Type, Task]),
-    ("max_workers", &[Block, Type, Task]),
-    ("max_queued_tasks", &[Block, Type, Task]),
-    ("load_balancing", &[Block, Type, Task]),
-    ("on_demand", &[Block, Type, Task]),
-    ("max_restarts", &[Block, Type, Task]),
-    ("stop_timeout", &[Block, Type, Task]),
-    ("timeout", &[Block, Type, Task, Method]),
-    ("num_retries", &[Block, Type, Task, Method]),
-    ("name", &[Block, Type, Task]),
+/// Where an option of the shared table may stand; all of these are about how a pool runs.
+const POOLS: &[Place] = &[Block, Type, Task];
+/// The same for one that a method may have of its own.
+const METHODS: &[Place] = &[Block, Type, Task, Method];
+
+/// The options that are about code, and where each may stand.
+const OURS: &[(&str, &[Place])] = &[
     ("codec", &[Block, Task]),
     ("local", &[Block, Task]),
     ("crate", &[Block, Type, Task]),
@@ -48,19 +42,38 @@ const KNOWN: &[(&str, &[Place])] = &[
     ("context", &[Param]),
 ];
 
+/// Every option, and where it may stand.
+fn known() -> impl Iterator<Item = (&'static str, &'static [Place])> {
+    let shared = TABLE.iter().map(|row| (row.name, if row.methods { METHODS } else { POOLS }));
+    shared.chain(OURS.iter().copied())
+}
+
+/// What is said of the options of the shared table.
+#[derive(Clone, Default)]
+pub(crate) struct Said(Vec<(&'static Row, Value)>);
+
+impl Said {
+    /// What is said of the option of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(row, _)| row.name == name).map(|(_, value)| value)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(row, value)| (row.name, value))
+    }
+
+    fn set(&mut self, row: &'static Row, entry: &Entry) -> syn::Result<()> {
+        let value = value::of(row, entry)?;
+        self.0.retain(|(said, _)| said.name != row.name);
+        self.0.push((row, value));
+        Ok(())
+    }
+}
+
 /// What the attribute of a block, a type or a task says.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
-    pub(crate) mode: Option<&'static str>,
-    pub(crate) max_workers: Option<usize>,
-    pub(crate) max_queued_tasks: Option<usize>,
-    pub(crate) load_balancing: Option<&'static str>,
-    pub(crate) on_demand: Option<bool>,
-    pub(crate) max_restarts: Option<u32>,
-    pub(crate) stop_timeout: Option<Duration>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) num_retries: Option<u32>,
-    pub(crate) name: Option<String>,
+    pub(crate) said: Said,
     pub(crate) msgpack: bool,
     pub(crate) local: bool,
     pub(crate) facade: Option<Path>,
@@ -78,8 +91,7 @@ pub(crate) struct MethodOptions {
     pub(crate) skip: bool,
     pub(crate) result: bool,
     pub(crate) value: bool,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) num_retries: Option<u32>,
+    pub(crate) said: Said,
     /// The first option that only a worker method can have.
     pub(crate) for_methods: Option<Ident>,
 }
@@ -100,7 +112,8 @@ impl Entry {
 /// The entries of a list that may stand at `place`; all others are complaints.
 pub(crate) fn entries(tokens: proc_macro2::TokenStream, place: Place, diagnostics: &mut Diagnostics) -> Vec<Entry> {
     let mut entries = Vec::<Entry>::new();
-    let list = match list.parse2(tokens) {
+    let parsed = (|input: ParseStream<'_>| list(input, diagnostics)).parse2(tokens);
+    let list = match parsed {
         Ok(list) => list,
         Err(error) => {
             diagnostics.add(error);
@@ -109,8 +122,7 @@ pub(crate) fn entries(tokens: proc_macro2::TokenStream, place: Place, diagnostic
     };
     for entry in list {
         let name = entry.name();
-        let known = KNOWN.iter().find(|(known, _)| *known == name);
-        match known {
+        match known().find(|(known, _)| *known == name) {
             None => diagnostics.at(&entry.key, unknown(&name, place)),
             Some((known, places)) if !places.contains(&place) => {
                 diagnostics.at(&entry.key, misplaced(known, places, place))
@@ -124,17 +136,31 @@ pub(crate) fn entries(tokens: proc_macro2::TokenStream, place: Place, diagnostic
     entries
 }
 
-fn list(input: ParseStream<'_>) -> syn::Result<Vec<Entry>> {
+fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Vec<Entry>> {
+    let syntax = |error: syn::Error| syn::Error::new(error.span(), Problem::Syntax);
     let mut entries = Vec::new();
     while !input.is_empty() {
-        let key = input.call(Ident::parse_any).map_err(|error| syn::Error::new(error.span(), Problem::Syntax))?;
-        let value = if input.peek(Token![=]) {
+        let key = input.call(Ident::parse_any).map_err(syntax)?;
+        if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            Some(input.parse::<Expr>().map_err(|error| syn::Error::new(error.span(), Problem::Syntax))?)
+            // A value that is not there is complained of with an example of one.
+            let missing = input.is_empty() || input.peek(Token![,]);
+            let value = if missing { None } else { Some(input.parse::<Expr>().map_err(syntax)?) };
+            entries.push(Entry { key, value });
+        } else if input.peek(Token![:]) || input.peek(syn::token::Paren) {
+            let value: Expr = if input.peek(Token![:]) {
+                input.parse::<Token![:]>()?;
+                input.parse().map_err(syntax)?
+            } else {
+                let content;
+                syn::parenthesized!(content in input);
+                content.parse().map_err(syntax)?
+            };
+            let problem = Problem::Equals { name: crate::model::plain(&key), value: value::compact(&value) };
+            diagnostics.at(key, problem);
         } else {
-            None
-        };
-        entries.push(Entry { key, value });
+            entries.push(Entry { key, value: None });
+        }
         if !input.is_empty() && input.parse::<Token![,]>().is_err() {
             return Err(input.error(Problem::Syntax));
         }
@@ -142,10 +168,17 @@ fn list(input: ParseStream<'_>) -> syn::Result<Vec<Entry>> {
     Ok(entries)
 }
 
+/// Whether a list begins with what only a function of a `#[worker]` block can bear.
+pub(crate) fn marks_a_method(tokens: &proc_macro2::TokenStream) -> bool {
+    let first = tokens.clone().into_iter().next().map(|token| token.to_string());
+    known()
+        .any(|(known, places)| matches!(places, [.., Method]) && places.len() <= 2 && first.as_deref() == Some(known))
+}
+
 fn unknown(name: &str, place: Place) -> Problem {
     let known: Vec<&'static str> =
-        KNOWN.iter().filter(|(_, places)| places.contains(&place)).map(|(known, _)| *known).collect();
-    let nearest = words::nearest(name, known.iter().copied()).map(str::to_owned);
+        known().filter(|(_, places)| places.contains(&place)).map(|(known, _)| known).collect();
+    let nearest = names::nearest(name, known.iter().copied()).map(str::to_owned);
     Problem::Unknown { what: "option", name: name.to_owned(), nearest, known }
 }
 
@@ -181,17 +214,14 @@ impl Options {
     }
 
     fn set(&mut self, entry: &Entry, diagnostics: &mut Diagnostics) {
-        let done = match entry.name().as_str() {
-            "mode" => value::word(entry, value::MODES).map(|mode| self.mode = Some(mode)),
-            "load_balancing" => value::word(entry, value::BALANCING).map(|word| self.load_balancing = Some(word)),
-            "max_workers" => value::count(entry).map(|count| self.max_workers = Some(count)),
-            "max_queued_tasks" => value::count(entry).map(|count| self.max_queued_tasks = Some(count)),
-            "max_restarts" => value::number(entry).map(|number| self.max_restarts = Some(number)),
-            "num_retries" => value::number(entry).map(|number| self.num_retries = Some(number)),
-            "on_demand" => value::truth(entry).map(|truth| self.on_demand = Some(truth)),
-            "stop_timeout" => value::duration(entry, true).map(|time| self.stop_timeout = Some(time)),
-            "timeout" => value::duration(entry, false).map(|time| self.timeout = Some(time)),
-            "name" => value::text(entry).map(|text| self.name = Some(text)),
+        let name = entry.name();
+        if let Some(row) = row(&name) {
+            if let Err(error) = self.said.set(row, entry) {
+                diagnostics.add(error);
+            }
+            return;
+        }
+        let done = match name.as_str() {
             "codec" => value::word(entry, value::CODECS).map(|codec| self.msgpack = codec == "MsgPack"),
             "local" => value::flag(entry).map(|()| self.local = true),
             "result" => value::flag(entry).map(|()| self.result = true),
@@ -214,8 +244,8 @@ impl Options {
                 diagnostics.at(cause, Problem::Contradiction { first, second, why });
             }
         };
-        if self.mode == Some("Sync") {
-            if self.max_workers.is_some_and(|count| count > 1) {
+        if matches!(self.said.get("mode"), Some(Value::Mode("Sync"))) {
+            if matches!(self.said.get("max_workers"), Some(Value::Count(2..))) {
                 both(
                     "mode = \"sync\"",
                     "max_workers",
@@ -223,7 +253,7 @@ impl Options {
                     "the caller's thread is one worker; leave `max_workers` out, or use mode \"thread\"",
                 );
             }
-            if self.on_demand == Some(true) {
+            if matches!(self.said.get("on_demand"), Some(Value::Truth(true))) {
                 both(
                     "mode = \"sync\"",
                     "on_demand",
@@ -231,6 +261,14 @@ impl Options {
                     "the caller's thread is always there; leave `on_demand` out, or use mode \"thread\"",
                 );
             }
+        }
+        if self.local && matches!(self.said.get("mode"), Some(Value::Mode("Process" | "Ray"))) {
+            both(
+                "local",
+                "mode",
+                "mode",
+                "the messages of a local worker cannot leave this process; use mode \"sync\", \"thread\" or \"async\", or drop `local`",
+            );
         }
         if self.local {
             both("local", "codec", "codec", "a local worker's messages are never encoded; keep one of them");
@@ -251,10 +289,9 @@ impl MethodOptions {
                 "skip" => value::flag(entry).map(|()| self.skip = true),
                 "result" => value::flag(entry).map(|()| self.result = true),
                 "value" => value::flag(entry).map(|()| self.value = true),
-                "timeout" => value::duration(entry, false).map(|time| self.timeout = Some(time)),
-                _ => value::number(entry).map(|number| self.num_retries = Some(number)),
+                _ => row(&name).map_or(Ok(()), |row| self.said.set(row, entry)),
             };
-            if matches!(name.as_str(), "timeout" | "num_retries") && self.for_methods.is_none() {
+            if row(&name).is_some() && self.for_methods.is_none() {
                 self.for_methods = Some(entry.key.clone());
             }
             if let Err(error) = done {

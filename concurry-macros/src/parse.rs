@@ -40,10 +40,11 @@ pub(crate) fn worker(options: Options, block: ItemImpl, diagnostics: &mut Diagno
                     Role::Skipped => {}
                 }
             }
-            ImplItem::Const(syn::ImplItemConst { attrs, .. }) | ImplItem::Type(syn::ImplItemType { attrs, .. }) => {
-                let tokens = helper(attrs, diagnostics);
-                if !tokens.is_empty() {
-                    diagnostics.at(tokens, Problem::NotAMethod { option: "worker".to_owned() });
+            ImplItem::Const(syn::ImplItemConst { attrs, .. })
+            | ImplItem::Type(syn::ImplItemType { attrs, .. })
+            | ImplItem::Macro(syn::ImplItemMacro { attrs, .. }) => {
+                for attribute in attrs.extract_if(.., |attribute| is_helper(attribute)) {
+                    diagnostics.at(attribute, Problem::NotAFunctionOfTheBlock);
                 }
             }
             _ => {}
@@ -61,8 +62,8 @@ pub(crate) fn worker(options: Options, block: ItemImpl, diagnostics: &mut Diagno
     };
     let mut generics = block.generics.clone();
     PlainSelf(&ty).visit_generics_mut(&mut generics);
-    let cfgs = attributes(&block.attrs).cfgs;
-    Some(Worker { block, ty, name, generics, cfgs, options, constructors, methods })
+    let Attributes { cfgs, lints, .. } = attributes(&block.attrs);
+    Some(Worker { block, ty, name, generics, cfgs, lints, options, constructors, methods })
 }
 
 /// Reads a function that is a task. Its parameters lose our helper attributes.
@@ -86,6 +87,9 @@ fn function_of_block(
     local: bool,
     diagnostics: &mut Diagnostics,
 ) -> Method {
+    for attribute in function.attrs.extract_if(.., |attribute| names(attribute, "task")) {
+        diagnostics.at(attribute, Problem::TaskInABlock);
+    }
     let tokens = helper(&mut function.attrs, diagnostics);
     let mut said = MethodOptions::default();
     said.add(&options::entries(tokens, Place::Method, diagnostics), diagnostics);
@@ -110,10 +114,18 @@ fn role(method: &Method) -> Role {
         Role::Skipped
     } else if method.receiver == Receiver::None {
         if method.name() == "new" { Role::MaybeConstructor } else { Role::Function }
-    } else if matches!(method.vis, Visibility::Inherited) {
+    } else if is_private(&method.vis) {
         Role::Private
     } else {
         Role::Method
+    }
+}
+
+fn is_private(vis: &Visibility) -> bool {
+    match vis {
+        Visibility::Inherited => true,
+        Visibility::Restricted(restricted) => restricted.path.is_ident("self"),
+        Visibility::Public(_) => false,
     }
 }
 
@@ -124,24 +136,36 @@ fn misused(method: &Method, problem: impl Fn(String) -> Problem, diagnostics: &m
     }
 }
 
+/// Whether an attribute goes by this name, by whatever path.
+fn names(attribute: &Attribute, name: &str) -> bool {
+    attribute.path().segments.last().is_some_and(|last| last.ident == name)
+}
+
+fn is_helper(attribute: &Attribute) -> bool {
+    HELPERS.iter().any(|name| names(attribute, name))
+}
+
 /// Takes our attributes out of a list and returns what they hold, as one list of options.
 fn helper(attrs: &mut Vec<Attribute>, diagnostics: &mut Diagnostics) -> TokenStream {
     let mut tokens = TokenStream::new();
-    attrs.retain(|attribute| {
-        let ours = attribute.path().segments.last().is_some_and(|last| HELPERS.iter().any(|name| last.ident == name));
-        if ours {
-            match &attribute.meta {
-                Meta::Path(_) => {}
-                Meta::List(list) => {
-                    let list = &list.tokens;
-                    tokens = if tokens.is_empty() { quote!(#list) } else { quote!(#tokens, #list) };
-                }
-                Meta::NameValue(_) => diagnostics.at(attribute, Problem::Syntax),
+    for attribute in attrs.extract_if(.., |attribute| is_helper(attribute)) {
+        match &attribute.meta {
+            Meta::List(list) if !list.tokens.is_empty() => {
+                let list = &list.tokens;
+                tokens = if tokens.is_empty() { quote!(#list) } else { quote!(#tokens, #list) };
             }
+            Meta::NameValue(_) => diagnostics.at(attribute, Problem::Syntax),
+            Meta::Path(_) | Meta::List(_) => diagnostics.at(attribute, Problem::SaysNothing),
         }
-        !ours
-    });
+    }
     tokens
+}
+
+/// Takes out of an item's attributes those that bear the name of the one that is being expanded.
+pub(crate) fn twice(attrs: &mut Vec<Attribute>, name: &'static str, diagnostics: &mut Diagnostics) {
+    for attribute in attrs.extract_if(.., |attribute| names(attribute, name)) {
+        diagnostics.at(attribute, Problem::Twice { name });
+    }
 }
 
 /// Takes our attributes out of every place of a block, read or not.
@@ -172,9 +196,24 @@ pub(crate) fn attributes(attrs: &[Attribute]) -> Attributes {
             kept.deprecated = Some(attribute.clone());
         } else if path.is_ident("cfg_attr") && only_docs(attribute) {
             kept.docs.push(attribute.clone());
+        } else {
+            kept.lints.extend(lints(attribute));
         }
     }
     kept
+}
+
+/// The lints that an attribute allows or expects, if it is of that kind.
+fn lints(attribute: &Attribute) -> Vec<syn::Path> {
+    if !attribute.path().is_ident("allow") && !attribute.path().is_ident("expect") {
+        return Vec::new();
+    }
+    let metas = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).unwrap_or_default();
+    let lints = metas.into_iter().filter_map(|meta| match meta {
+        Meta::Path(lint) => Some(lint),
+        _ => None,
+    });
+    lints.collect()
 }
 
 /// Whether a `cfg_attr` adds nothing but docs.
@@ -201,10 +240,12 @@ impl Reading<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Method {
         let receiver = signature.receiver().map_or(Receiver::None, receiver);
+        let mut attributes = attributes;
         let mut params = Vec::<Param>::new();
         for input in &mut signature.inputs {
             if let FnArg::Typed(typed) = input {
                 let param = self.param(typed, &params, diagnostics);
+                attributes.lints.extend(param.attrs.iter().flat_map(lints));
                 params.push(param);
             }
         }
@@ -214,7 +255,9 @@ impl Reading<'_> {
         };
         let guess = last_segment(&ty).is_some_and(|last| last.ident == "Result");
         PlainSelf(self.ty).visit_type_mut(&mut ty);
-        let output = Output { ty, fallible: options.result || (guess && !options.value) };
+        // Both at once is an error, after which the guess stands.
+        let fallible = if options.result == options.value { guess } else { options.result };
+        let output = Output { ty, fallible };
         let name = plain(&signature.ident);
         let variant = Ident::new(&camel_case(&name), signature.ident.span().resolved_at(Span::call_site()));
         let signature = signature.clone();
@@ -229,7 +272,7 @@ impl Reading<'_> {
         let mut ty = (*typed.ty).clone();
         PlainSelf(self.ty).visit_type_mut(&mut ty);
         let attrs = typed.attrs.clone();
-        let mut param = Param { field, held: ty.clone(), ty, pass: Pass::Value, bytes: false, attrs };
+        let mut param = Param { field, held: ty.clone(), ty, pass: Pass::Value, bytes: false, attrs, broken: false };
         self.pass(&mut param, marked);
         param
     }
@@ -261,17 +304,17 @@ impl Reading<'_> {
         let span = reference.elem.span();
         let private = self.facade.private();
         param.pass = Pass::Borrow;
-        let unsized_path = matches!(bare(&reference.elem), Type::Path(path) if path.path.segments.last().is_some_and(|last| last.arguments.is_none()));
+        // These are the names of unsized types; one that has parameters is the user's own.
+        let plain = last_segment(&reference.elem).is_some_and(|last| last.arguments.is_none());
         param.held = match bare(&reference.elem) {
             Type::Slice(slice) => {
                 let element = &slice.elem;
                 parse_quote_spanned!(span=> #private::std::vec::Vec<#element>)
             }
-            other => match named.as_deref().filter(|_| unsized_path) {
+            other => match named.as_deref().filter(|_| plain) {
                 Some("str") => parse_quote_spanned!(span=> #private::std::string::String),
-                Some("Path") => parse_quote_spanned!(span=> #private::std::path::PathBuf),
-                Some("OsStr") => parse_quote_spanned!(span=> #private::std::ffi::OsString),
-                Some("CStr") => parse_quote_spanned!(span=> #private::std::ffi::CString),
+                // A type of the user's may have one of these names; then this is that type itself.
+                Some("Path" | "OsStr" | "CStr") => parse_quote_spanned!(span=> #private::Owned<#other>),
                 _ => other.clone(),
             },
         };

@@ -2,38 +2,43 @@
 
 use std::time::Duration;
 
+use concurry_options::{BALANCING, Entry as Row, Kind, MODES, Word, lookup, names};
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{Expr, ExprLit, Ident, Lit, Path, Result};
 
 use crate::diagnostics::Problem;
 use crate::options::Entry;
-use crate::words;
 
-/// A variant, and the words for it.
-type Words = (&'static str, &'static [&'static str]);
+/// The value of an option of the shared table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Value {
+    /// A variant of `Mode`.
+    Mode(&'static str),
+    /// A variant of `LoadBalancing`.
+    Balancing(&'static str),
+    Count(usize),
+    Number(u32),
+    Truth(bool),
+    Time(Duration),
+    Text(String),
+}
 
-/// The words for modes.
-pub(crate) const MODES: &[Words] = &[
-    ("Sync", &["sync", "inline"]),
-    ("Thread", &["thread", "threads"]),
-    ("Async", &["async", "asyncio", "tokio"]),
-    ("Process", &["process", "processes", "proc"]),
-    ("Ray", &["ray"]),
-];
-
-/// The words for load balancing.
-pub(crate) const BALANCING: &[Words] = &[
-    ("RoundRobin", &["round_robin", "rr", "roundrobin"]),
-    ("LeastActive", &["least_active", "active", "leastactive"]),
-    ("LeastTotal", &["least_total", "total", "leasttotal"]),
-    ("Random", &["random", "rand"]),
-    ("PowerOfTwo", &["power_of_two", "p2c", "poweroftwo"]),
-    ("Shared", &["shared"]),
-];
+/// The value that an entry gives to an option of the shared table.
+pub(crate) fn of(row: &Row, entry: &Entry) -> Result<Value> {
+    match row.kind {
+        Kind::Mode => word(entry, MODES).map(Value::Mode),
+        Kind::Balancing => word(entry, BALANCING).map(Value::Balancing),
+        Kind::Count | Kind::Workers => count(entry, row).map(Value::Count),
+        Kind::Number => number(entry).map(Value::Number),
+        Kind::Truth => truth(entry).map(Value::Truth),
+        Kind::Time | Kind::Span => duration(entry, row.kind).map(Value::Time),
+        Kind::Text => text(entry).map(Value::Text),
+    }
+}
 
 /// The words for codecs.
-pub(crate) const CODECS: &[Words] = &[("Bincode", &["bincode"]), ("MsgPack", &["msgpack"])];
+pub(crate) const CODECS: &[Word] = &[("Bincode", &["bincode"]), ("MsgPack", &["msgpack"])];
 
 fn bad(entry: &Entry, value: &Expr, allowed: impl Into<String>) -> syn::Error {
     let problem = Problem::BadValue { name: entry.name(), value: compact(value), allowed: allowed.into() };
@@ -41,8 +46,8 @@ fn bad(entry: &Entry, value: &Expr, allowed: impl Into<String>) -> syn::Error {
 }
 
 /// The source of a value, without the blanks that tokens are printed with.
-fn compact(value: &Expr) -> String {
-    value.to_token_stream().to_string().replace("- ", "-")
+pub(crate) fn compact(value: &Expr) -> String {
+    value.to_token_stream().to_string().replace("- ", "-").replace(" :: ", "::")
 }
 
 fn missing(entry: &Entry, example: &'static str) -> syn::Error {
@@ -59,7 +64,7 @@ fn literal(value: &Expr) -> Option<&Lit> {
 }
 
 /// A word of a table, as the variant's name.
-pub(crate) fn word(entry: &Entry, table: &[Words]) -> Result<&'static str> {
+pub(crate) fn word(entry: &Entry, table: &[Word]) -> Result<&'static str> {
     let example = match entry.name().as_str() {
         "mode" => "\"process\"",
         "codec" => "\"msgpack\"",
@@ -70,16 +75,24 @@ pub(crate) fn word(entry: &Entry, table: &[Words]) -> Result<&'static str> {
         let all: Vec<String> = table.iter().map(|(_, words)| format!("\"{}\"", words.join("\"/\""))).collect();
         format!("one of {}", all.join(", "))
     };
-    let Some(Lit::Str(text)) = literal(value) else {
-        return Err(bad(entry, value, listed()));
-    };
-    let wanted = words::normal(&text.value());
-    let found = table.iter().find(|(_, words)| words.contains(&wanted.as_str()));
-    found.map(|(variant, _)| *variant).ok_or_else(|| {
+    let refused = |wanted: &str| {
         let every = table.iter().flat_map(|(_, words)| words.iter().copied());
-        let near = words::nearest(&wanted, every).map(|near| format!(" (did you mean \"{near}\"?)"));
+        let near = names::nearest(wanted, every).map(|near| format!(" (did you mean \"{near}\"?)"));
         bad(entry, value, listed() + &near.unwrap_or_default())
-    })
+    };
+    match literal(value) {
+        Some(Lit::Str(text)) => {
+            let wanted = text.value();
+            lookup(table, &wanted).ok_or_else(|| refused(&wanted))
+        }
+        // `Mode::Process`, as the builder has it.
+        _ => match value {
+            Expr::Path(path) => {
+                Err(refused(&path.path.segments.last().map_or_else(String::new, |last| last.ident.to_string())))
+            }
+            _ => Err(bad(entry, value, listed())),
+        },
+    }
 }
 
 fn whole(entry: &Entry, allowed: &str) -> Result<u64> {
@@ -94,56 +107,52 @@ fn whole(entry: &Entry, allowed: &str) -> Result<u64> {
 }
 
 /// A number from 1.
-pub(crate) fn count(entry: &Entry) -> Result<usize> {
-    let allowed = match entry.name().as_str() {
-        "max_queued_tasks" => "a whole number from 1; leave it out for the mode's default",
-        _ => "a whole number from 1",
-    };
-    let number = whole(entry, allowed)?;
+fn count(entry: &Entry, row: &Row) -> Result<usize> {
+    let allowed = row.kind.in_source() + row.hint;
+    let number = whole(entry, &allowed)?;
     match usize::try_from(number) {
-        // More than the runtime takes is found there; more than an index holds is found here.
-        Ok(count) if count > 0 && u32::try_from(number).is_ok() => Ok(count),
+        Ok(count) if (1..=row.kind.most()).contains(&number) => Ok(count),
         _ => Err(entry.value.as_ref().map_or_else(|| missing(entry, "4"), |value| bad(entry, value, allowed))),
     }
 }
 
 /// A number from 0.
-pub(crate) fn number(entry: &Entry) -> Result<u32> {
-    let allowed = "a whole number from 0 to 4294967295";
-    let number = whole(entry, allowed)?;
+fn number(entry: &Entry) -> Result<u32> {
+    let allowed = Kind::Number.in_source();
+    let number = whole(entry, &allowed)?;
     u32::try_from(number)
         .map_err(|_| entry.value.as_ref().map_or_else(|| missing(entry, "3"), |value| bad(entry, value, allowed)))
 }
 
 /// `true` or `false`.
-pub(crate) fn truth(entry: &Entry) -> Result<bool> {
+fn truth(entry: &Entry) -> Result<bool> {
     let value = entry.value.as_ref().ok_or_else(|| missing(entry, "true"))?;
     match literal(value) {
         Some(Lit::Bool(truth)) => Ok(truth.value),
-        _ => Err(bad(entry, value, "`true` or `false`")),
+        _ => Err(bad(entry, value, Kind::Truth.in_source())),
     }
 }
 
 /// A time, such as `"1.5s"`.
-pub(crate) fn duration(entry: &Entry, zero: bool) -> Result<Duration> {
+fn duration(entry: &Entry, kind: Kind) -> Result<Duration> {
     let value = entry.value.as_ref().ok_or_else(|| missing(entry, "\"5s\""))?;
-    let allowed = "a time in quotes, such as \"250ms\", \"5s\", \"2m\", \"1h\" or \"1d\"";
-    let Some(Lit::Str(text)) = literal(value) else {
-        return Err(bad(entry, value, allowed));
+    let time = match literal(value) {
+        Some(Lit::Str(text)) => concurry_options::text::duration(&text.value()),
+        _ => None,
     };
-    match words::duration(&text.value()) {
-        Some(time) if time.is_zero() && !zero => Err(bad(entry, value, format!("{allowed}, longer than nothing"))),
+    match time {
+        None => Err(bad(entry, value, Kind::Time.in_source())),
+        Some(time) if time.is_zero() && kind == Kind::Span => Err(bad(entry, value, kind.in_source())),
         Some(time) => Ok(time),
-        None => Err(bad(entry, value, allowed)),
     }
 }
 
 /// A text that is not empty.
-pub(crate) fn text(entry: &Entry) -> Result<String> {
+fn text(entry: &Entry) -> Result<String> {
     let value = entry.value.as_ref().ok_or_else(|| missing(entry, "\"cpu\""))?;
     match literal(value) {
         Some(Lit::Str(text)) if !text.value().trim().is_empty() => Ok(text.value()),
-        _ => Err(bad(entry, value, "a text in quotes that is not empty")),
+        _ => Err(bad(entry, value, Kind::Text.in_source())),
     }
 }
 

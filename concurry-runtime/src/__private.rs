@@ -2,21 +2,25 @@
 
 pub use ::serde;
 pub use ::std;
+pub use concurry_options::options as option_table;
 
 pub use crate::__option_setters as option_setters;
 pub use crate::balance::LoadBalancing;
+pub use crate::config::Attributes;
 pub use crate::context::CallContext;
-pub use crate::error::{BoxError, Captured, Error, Probe, Result, capture_traits as capture};
+pub use crate::demands::{
+    Crosses, Kept, Owned, Returned, Startable, Travels, Wired, argument, copy, crosses, outcome, probes, travels,
+};
+pub use crate::error::{BoxError, Captured, Error, MethodError, Probe, Result, capture_traits as capture};
 pub use crate::future::{Arg, Args, IntoArg, TaskFuture};
 pub use crate::mode::Mode;
 pub use crate::options::Options;
 pub use crate::pool::{Client, Pool, WorkerClient, start};
+pub use crate::retry::Retry;
 pub use crate::run::Run;
 pub use crate::task::{
     Decode, Many, One, Task, TaskHome, TaskMap, TaskMapUnordered, TaskOptions, task_call, task_map, task_map_unordered,
     task_stop,
 };
 pub use crate::wire::codec::Codec;
-pub use crate::worker::{
-    Attributes, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, bytes, init_failed, wire,
-};
+pub use crate::worker::{INIT, Method, NoDefaults, Replied, Reply, ResultLike, Wire, Worker, bytes, init_failed, wire};

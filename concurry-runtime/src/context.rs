@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::call::Call;
+use crate::limits::Limits;
 
 /// Who tells whether the call was cancelled.
 #[derive(Clone)]
@@ -35,6 +36,7 @@ pub struct CallContext {
     pub(crate) pool_name: Arc<str>,
     pub(crate) method: &'static str,
     pub(crate) deadline: Option<Instant>,
+    pub(crate) limits: Limits,
 }
 
 impl Default for CallContext {
@@ -46,6 +48,7 @@ impl Default for CallContext {
             pool_name: Arc::from(""),
             method: "",
             deadline: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -60,6 +63,11 @@ impl CallContext {
             Cancel::Flag(flag) => flag.load(Ordering::Acquire),
         };
         told || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// The limits of the pool; of a pool that was given none, nothing can be acquired.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Which attempt this is, from 1.

@@ -3,15 +3,21 @@
 mod backend;
 mod balance;
 mod call;
+pub mod config;
 mod context;
+mod demands;
+mod draw;
 mod error;
 mod executor;
 mod future;
 mod gather;
+mod limits;
 mod mode;
 mod options;
 mod panics;
 mod pool;
+#[allow(dead_code, unused_imports, reason = "what decides on retries is asked by the retrying driver")]
+mod retry;
 mod run;
 mod spin;
 mod task;
@@ -28,8 +34,13 @@ pub use gather::{
     AsCompleted, Gather, GatherFuture, IntoGather, Map, MapUnordered, ProgressBar, ProgressIter, ReturnWhen, Waited,
     gather, map, map_unordered, wait,
 };
+pub use limits::{
+    AcquireFuture, Acquisition, IntoRequest, LimitPool, LimitSet, LimitSetStats, LimitSource, LimitStats, Limits,
+    RateAlgorithm, Wanted, Window,
+};
 pub use mode::Mode;
 pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
+pub use retry::{Attempt, Retry};
 pub use task::{
     IntoFailure, IntoTaskArgs, Task, TaskMap, TaskMapUnordered, TaskOptions, TaskPool, TaskWorker, TaskWorkerClient,
     TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions,

@@ -33,13 +33,12 @@ pub enum Mode {
 
 impl Words for Mode {
     const WHAT: &'static str = "mode";
-    const TABLE: &'static [(Self, &'static [&'static str])] = &[
-        (Mode::Sync, &["sync", "inline"]),
-        (Mode::Thread, &["thread", "threads"]),
-        (Mode::Async, &["async", "asyncio", "tokio"]),
-        (Mode::Process, &["process", "proc", "processes"]),
-        (Mode::Ray, &["ray"]),
-    ];
+    const TABLE: &'static [(Self, &'static [&'static str])] = concurry_options::modes!([words::table] Mode);
+}
+
+impl Mode {
+    /// Every mode, each at the place of its number.
+    pub(crate) const ALL: [Mode; 5] = concurry_options::modes!([words::all] Mode);
 }
 
 impl fmt::Display for Mode {
@@ -52,5 +51,17 @@ impl FromStr for Mode {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
         words::parse(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mode_is_at_the_place_of_its_number() {
+        for (place, mode) in Mode::ALL.into_iter().enumerate() {
+            assert_eq!(mode as usize, place, "{mode}");
+        }
     }
 }

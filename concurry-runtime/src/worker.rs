@@ -1,16 +1,14 @@
 //! What the macro writes for a type: the [`Worker`] trait, and the means that its code uses.
 
-use std::any::Any;
-use std::time::Duration;
+use std::any::{Any, TypeId};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::balance::LoadBalancing;
 use crate::call::Job;
+use crate::config::Attributes;
 use crate::context::CallContext;
 use crate::error::{BoxError, Captured, Error};
-use crate::mode::Mode;
 use crate::run::Run;
 use crate::wire::codec::{self, Codec};
 
@@ -23,55 +21,10 @@ pub struct Method {
     pub exclusive: bool,
     /// Whether it is an `async fn`.
     pub asynchronous: bool,
-    /// The timeout that its attribute gives it.
-    pub timeout: Option<Duration>,
-    /// The retries that its attribute gives it.
-    pub num_retries: Option<u32>,
-}
-
-/// What the attributes of a type say.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "each field is the option of its name")]
-pub struct Attributes {
-    pub mode: Option<Mode>,
-    pub max_workers: Option<usize>,
-    pub max_queued_tasks: Option<usize>,
-    pub load_balancing: Option<LoadBalancing>,
-    pub on_demand: Option<bool>,
-    pub max_restarts: Option<u32>,
-    pub stop_timeout: Option<Duration>,
-    pub timeout: Option<Duration>,
-    pub num_retries: Option<u32>,
-    pub name: Option<&'static str>,
-}
-
-macro_rules! or {
-    ($strong:ident, $weak:ident, $($field:ident)*) => {
-        Attributes { $($field: match $strong.$field { Some(value) => Some(value), None => $weak.$field },)* }
-    };
-}
-
-impl Attributes {
-    /// Nothing said.
-    pub const NONE: Self = Attributes {
-        mode: None,
-        max_workers: None,
-        max_queued_tasks: None,
-        load_balancing: None,
-        on_demand: None,
-        max_restarts: None,
-        stop_timeout: None,
-        timeout: None,
-        num_retries: None,
-        name: None,
-    };
-
-    /// `self`, and where it says nothing, `weaker`.
-    #[must_use]
-    pub const fn or(self, weaker: Attributes) -> Attributes {
-        or!(self, weaker, mode max_workers max_queued_tasks load_balancing on_demand max_restarts stop_timeout
-            timeout num_retries name)
-    }
+    /// What its own attribute says.
+    pub said: Attributes,
+    /// The type of its value, a result's being that of its `Ok`; none where it may be any.
+    pub output: Option<fn() -> TypeId>,
 }
 
 /// What a type without an attribute on its `struct` has; the attribute gives it an inherent constant that wins.
@@ -122,7 +75,7 @@ pub trait Worker: Sized + 'static {
         };
         run.wait()
     }
-    /// Makes a method's own error of its encoding, where that is possible.
+    /// Makes a method's own error, or for [`INIT`] the constructor's, of its encoding, where that is possible.
     fn decode_error(method: usize, codec: Codec, bytes: &[u8]) -> Option<BoxError>;
     /// How messages travel; `None` for types that only run in modes that share memory.
     fn wire() -> Option<Wire<Self>>;
@@ -242,6 +195,11 @@ fn complete<T: 'static>(job: &Job, value: T) {
 }
 
 /// The trait that projects a result type, whatever alias it is written as.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `std::result::Result`",
+    label = "taken for a result, since it is called `Result` or marked `#[worker(result)]`",
+    note = "mark the function `#[worker(value)]` to return this type as it is"
+)]
 pub trait ResultLike {
     /// What `Ok` holds.
     type Value;
@@ -259,9 +217,12 @@ impl<T, E> ResultLike for Result<T, E> {
     }
 }
 
-/// The error of a constructor.
-pub fn init_failed(captured: Captured) -> Error {
-    match captured.into_error(Some(Codec::Bincode)) {
+/// Stands for the constructor where a method's number is asked for.
+pub const INIT: usize = usize::MAX;
+
+/// The error of a constructor, encoded in the way of its type.
+pub fn init_failed(codec: Codec, captured: Captured) -> Error {
+    match captured.into_error(Some(codec)) {
         Error::Failed { source, .. } => {
             Error::InitFailed { worker: "".into(), message: "its constructor failed".to_owned(), source: Some(source) }
         }
@@ -269,21 +230,34 @@ pub fn init_failed(captured: Captured) -> Error {
     }
 }
 
-/// `Vec<u8>` as bytes instead of element by element.
+/// `Vec<u8>` as bytes instead of element by element. The macro guesses by names; a type that only looks like one goes
+/// its own way.
 pub mod bytes {
+    use std::any::Any;
     use std::fmt;
 
-    use serde::de::{Deserializer, SeqAccess, Visitor};
+    use serde::Serialize;
+    use serde::de::{DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
     use serde::ser::Serializer;
 
     #[doc(hidden)]
-    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
+    pub fn serialize<T: Serialize + 'static, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        match (value as &dyn Any).downcast_ref::<Vec<u8>>() {
+            Some(bytes) => serializer.serialize_bytes(bytes),
+            None => value.serialize(serializer),
+        }
     }
 
     #[doc(hidden)]
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        deserializer.deserialize_byte_buf(Bytes)
+    pub fn deserialize<'de, T: DeserializeOwned + 'static, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        let mut value: Option<T> = None;
+        match (&mut value as &mut dyn Any).downcast_mut::<Option<Vec<u8>>>() {
+            Some(slot) => *slot = Some(deserializer.deserialize_byte_buf(Bytes)?),
+            None => value = Some(T::deserialize(deserializer)?),
+        }
+        value.ok_or_else(|| D::Error::custom("no bytes"))
     }
 
     struct Bytes;

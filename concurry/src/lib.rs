@@ -1,12 +1,14 @@
 #![doc = include_str!("../../README.md")]
 
 pub use concurry_macros::{task, worker};
+pub use concurry_runtime::config;
 pub use concurry_runtime::{
-    AsCompleted, CallContext, CallId, Error, Failure, Gather, GatherFuture, IntoArg, IntoFailure, IntoGather,
-    IntoTaskArgs, LoadBalancing, Map, MapUnordered, Mode, Pool, PoolStats, ProgressBar, ProgressIter, RemoteError,
-    Result, ReturnWhen, Task, TaskFuture, TaskMap, TaskMapUnordered, TaskOptions, TaskPool, TaskWorker,
-    TaskWorkerClient, TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions, TimeoutScope, Waited, WorkerClient,
-    WorkerStats, current, gather, map, map_unordered, wait,
+    AcquireFuture, Acquisition, AsCompleted, Attempt, CallContext, CallId, Error, Failure, Gather, GatherFuture,
+    IntoArg, IntoFailure, IntoGather, IntoRequest, IntoTaskArgs, LimitPool, LimitSet, LimitSetStats, LimitSource,
+    LimitStats, Limits, LoadBalancing, Map, MapUnordered, Mode, Pool, PoolStats, ProgressBar, ProgressIter,
+    RateAlgorithm, RemoteError, Result, Retry, ReturnWhen, Task, TaskFuture, TaskMap, TaskMapUnordered, TaskOptions,
+    TaskPool, TaskWorker, TaskWorkerClient, TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions, TimeoutScope,
+    Waited, Wanted, Window, WorkerClient, WorkerStats, current, gather, map, map_unordered, wait,
 };
 
 #[doc(hidden)]
@@ -15,7 +17,7 @@ pub use concurry_runtime::__private;
 /// What most programs need; `use concurry::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        CallContext, LoadBalancing, Mode, ProgressBar, ReturnWhen, TaskFuture, TaskPool, TaskWorker, Waited,
-        WorkerClient, gather, task, wait, worker,
+        CallContext, LimitPool, LimitSet, LoadBalancing, Mode, ProgressBar, RateAlgorithm, Retry, ReturnWhen,
+        TaskFuture, TaskPool, TaskWorker, Waited, Window, WorkerClient, gather, task, wait, worker,
     };
 }

@@ -1,6 +1,6 @@
 //! A program of its own, for a test whose driver is killed or whose `main` returns.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Instant;
@@ -17,11 +17,20 @@ pub struct Program {
 
 impl Program {
     /// Starts it.
+    #[track_caller]
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::try_start(command).unwrap()
+    }
+
+    /// Starts it, if that is possible.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn try_start(command: &mut Command) -> io::Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let lines = lines_of(child.stdout.take().unwrap());
         let errors = lines_of(child.stderr.take().unwrap());
-        Program { child, lines, errors }
+        Ok(Program { child, lines, errors })
     }
 
     /// Its process.

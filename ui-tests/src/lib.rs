@@ -1,9 +1,14 @@
-//! What users write: expansions that must compile, and mistakes with the errors that they get.
+//! What users write: expansions that must compile and run, and mistakes with the errors that they get.
 //!
-//! The cases are programs in `pass/` and `fail/`; `tests/ui.rs` runs them. This library holds what they share: the
-//! facade as another crate may re-export it.
+//! Each file of `pass/` is a test of its own, and clippy reads it as it reads a user's crate. Those of `fail/` are compiled
+//! by `tests/ui.rs`, and their errors are compared with what stands beside them. This library holds what they share.
 
-/// The facade, re-exported.
+use concurry::Mode;
+
+/// The facade, as another crate may re-export it.
 pub mod reexport {
     pub use ::concurry;
 }
+
+/// The modes that every expansion is run in.
+pub const MODES: [Mode; 3] = [Mode::Sync, Mode::Thread, Mode::Process];

@@ -1,9 +1,10 @@
 //! The client: a stub for each method, and what every client can do.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
-use super::Shape;
+use super::{Shape, allowed};
 use crate::hygiene::local;
 use crate::model::Method;
 
@@ -11,11 +12,13 @@ use crate::model::Method;
 pub(crate) fn declaration(shape: &Shape<'_>) -> TokenStream {
     let Shape { ty, client, private, cfgs, label, .. } = shape;
     let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
+    let allowed = allowed(shape);
     let doc = format!(" A pool of [`{label}`] workers: each method returns at once with a future of its result.");
     quote! {
         #(#cfgs)*
         #[doc = #doc]
-        #[allow(dead_code, private_interfaces, private_bounds)]
+        #allowed
+        #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
         pub struct #client #impl_generics (#private::Client<#ty>) #where_clause;
     }
 }
@@ -67,7 +70,7 @@ pub(crate) fn implementation(shape: &Shape<'_>) -> TokenStream {
 
 /// The attributes of a stub: the function's docs (or one of ours), conditions and deprecation.
 pub(crate) fn attributes(method: &Method, otherwise: &str) -> TokenStream {
-    let crate::model::Attributes { docs, cfgs, deprecated } = &method.attributes;
+    let crate::model::Attributes { docs, cfgs, deprecated, .. } = &method.attributes;
     let doc = docs.is_empty().then(|| quote!(#[doc = #otherwise]));
     quote!(#(#cfgs)* #(#docs)* #doc #deprecated)
 }
@@ -106,16 +109,20 @@ fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
         let (field, name) = (&param.field, local(&format!("arg{position}")));
         quote!(#field: #name,)
     });
-    let call = if shape.options.local { quote!(call_local) } else { quote!(call) };
+    let (span, inner) = (method.output.ty.span(), quote!(&self.0));
+    let private = &shape.facade.private_at(span);
+    let number = quote_spanned!(span=> #numbers::#variant as usize);
+    let build = quote_spanned!(span=> |#pattern| #message::#variant { #(#fields)* });
+    let call = if shape.options.local {
+        quote_spanned!(span=> #private::Client::call_local::<_, #value>(#inner, #number, #args, #build))
+    } else {
+        quote_spanned!(span=> (&&#private::Returned::<#value>::new()).call(#inner, #number, #args, #build))
+    };
+    let future = quote_spanned!(span=> #private::TaskFuture<#value>);
     quote! {
         #attributes
-        #vis fn #name(&self, #params) -> #private::TaskFuture<#value> {
-            #private::Client::#call(
-                &self.0,
-                #numbers::#variant as usize,
-                #args,
-                |#pattern| #message::#variant { #(#fields)* },
-            )
+        #vis fn #name(&self, #params) -> #future {
+            #call
         }
     }
 }

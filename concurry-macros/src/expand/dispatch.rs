@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{Shape, options};
-use crate::hygiene::{item, local};
+use crate::hygiene::{item, local, local_at};
 use crate::model::{Method, Pass, Receiver};
 
 /// `impl Worker for Type`.
@@ -29,18 +29,18 @@ pub(crate) fn worker(
     let (numbers, init) = (Shape::numbers(), Shape::init());
     let argument = local("message");
     let (method_number, codec, bytes) = (local("method"), local("codec"), local("bytes"));
-    let attributes = options::attributes(shape.options, private);
+    let attributes = options::attributes(&shape.options.said, private);
     let wire = if shape.options.local {
         quote!(#private::std::option::Option::None)
     } else {
-        let codec = if shape.options.msgpack { quote!(MsgPack) } else { quote!(Bincode) };
-        quote!(#private::std::option::Option::Some(#private::wire::<Self>(#private::Codec::#codec)))
+        let codec = codec_name(shape);
+        quote!((&&#private::Wired::<Self>::new()).wire(#private::Codec::#codec))
     };
     let numbered = shape.methods.iter().map(|method| {
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
         quote!(#(#cfgs)* #variant,)
     });
-    let methods = shape.methods.iter().map(|method| entry(method, private));
+    let methods = shape.methods.iter().map(|method| entry(shape, method));
     let number_arms = shape.methods.iter().map(|method| {
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
         quote!(#(#cfgs)* #message::#variant { .. } => #numbers::#variant as usize,)
@@ -50,18 +50,30 @@ pub(crate) fn worker(
         Some(constructor) if constructor.is_async() => quote!(#private::Run::going(async move { #construct })),
         _ => quote!(#private::Run::Done({ #construct })),
     };
-    let decoders = shape.methods.iter().filter(|method| method.output.fallible).map(|method| {
-        let (variant, cfgs, returned) = (&method.variant, &method.attributes.cfgs, &method.output.ty);
-        quote_spanned! {returned.span()=>
+    let decodes = |method: &Method| method.output.fallible;
+    let decoders = shape.methods.iter().filter(|method| decodes(method)).map(|method| {
+        let (variant, cfgs, probe) = (&method.variant, &method.attributes.cfgs, probe(shape, method));
+        quote_spanned! {method.output.ty.span()=>
             #(#cfgs)*
             if #method_number == #numbers::#variant as usize {
-                return (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).decode(#codec, #bytes);
+                return #probe.decode(#codec, #bytes);
+            }
+        }
+    });
+    let init_decoder = shape.constructor.filter(|constructor| decodes(constructor)).map(|constructor| {
+        let probe = probe(shape, constructor);
+        quote_spanned! {constructor.output.ty.span()=>
+            if #method_number == #private::INIT {
+                return #probe.decode(#codec, #bytes);
             }
         }
     });
     let phantom = item("Phantom");
     let never = shape.is_generic().then(|| quote!(#message::#phantom(_, ref never) => match *never {},));
     quote! {
+        #[allow(unused_imports)]
+        use #private::probes::{Far as _, FarWorker as _, Near as _, NearWorker as _};
+
         #[allow(dead_code)]
         enum #numbers { #(#numbered)* }
 
@@ -98,6 +110,7 @@ pub(crate) fn worker(
                 #bytes: &[u8],
             ) -> #private::std::option::Option<#private::BoxError> {
                 use #private::capture::*;
+                #init_decoder
                 #(#decoders)*
                 #private::std::option::Option::None
             }
@@ -109,20 +122,32 @@ pub(crate) fn worker(
     }
 }
 
+/// What finds out what a method's error can do.
+fn probe(shape: &Shape<'_>, method: &Method) -> TokenStream {
+    let returned = &method.output.ty;
+    let private = shape.facade.private_at(returned.span());
+    quote_spanned!(returned.span()=> (&&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()))
+}
+
+/// The codec's variant.
+fn codec_name(shape: &Shape<'_>) -> TokenStream {
+    if shape.options.msgpack { quote!(MsgPack) } else { quote!(Bincode) }
+}
+
 /// A method's line in the table.
-fn entry(method: &Method, private: &TokenStream) -> TokenStream {
+fn entry(shape: &Shape<'_>, method: &Method) -> TokenStream {
+    let private = &shape.private;
     let (name, cfgs) = (method.name(), &method.attributes.cfgs);
     let (exclusive, asynchronous) = (method.receiver == Receiver::Exclusive, method.is_async());
-    let timeout = options::optional(method.options.timeout.map(|time| options::duration(time, private)), private);
-    let retries = options::optional(method.options.num_retries.map(|number| quote!(#number)), private);
+    let (said, output) = (options::attributes(&method.options.said, private), shape.value(&method.output));
     quote! {
         #(#cfgs)*
         #private::Method {
             name: #name,
             exclusive: #exclusive,
             asynchronous: #asynchronous,
-            timeout: #timeout,
-            num_retries: #retries,
+            said: #said,
+            output: #private::std::option::Option::Some(#private::std::any::TypeId::of::<#output>),
         },
     }
 }
@@ -177,7 +202,7 @@ fn called(method: &Method, callee: &TokenStream, private: &TokenStream) -> Token
             }
         }
     });
-    quote!(#callee(#receiver #(#args)*))
+    quote_spanned!(method.output.ty.span()=> #callee(#receiver #(#args)*))
 }
 
 /// The same, awaited; what stands around it is an `async` block then.
@@ -196,23 +221,33 @@ fn fields(method: &Method) -> TokenStream {
 }
 
 fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStream) -> TokenStream {
-    let Shape { private, message, .. } = shape;
+    let message = &shape.message;
     let (variant, cfgs, returned) = (&method.variant, &method.attributes.cfgs, &method.output.ty);
-    let (reply, value, error) = (local("reply"), local("value"), local("error"));
+    let private = &shape.facade.private_at(returned.span());
+    let reply = local("reply");
+    let [value, error] = ["value", "error"].map(|name| local_at(name, returned.span()));
     let (fields, run) = (fields(method), run(method, &callee(method), private));
-    let respond = if shape.options.local { quote!(local_value) } else { quote!(value) };
+    let probe = probe(shape, method);
+    let of = shape.value(&method.output);
+    let respond = |value: &TokenStream| {
+        if shape.options.local {
+            quote_spanned!(returned.span()=> #private::Reply::local_value::<#of>(#reply, #value))
+        } else {
+            quote_spanned!(returned.span()=> (&&#private::Returned::<#of>::new()).reply(#reply, #value))
+        }
+    };
     let outcome = if method.output.fallible {
+        let respond = respond(&quote!(#value));
         quote_spanned! {returned.span()=>
-            match #private::ResultLike::into_result(#run) {
-                #private::std::result::Result::Ok(#value) => #private::Reply::#respond(#reply, #value),
-                #private::std::result::Result::Err(#error) => #private::Reply::failure(
-                    #reply,
-                    (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
-                ),
+            match <#returned as #private::ResultLike>::into_result(#run) {
+                #private::std::result::Result::Ok(#value) => #respond,
+                #private::std::result::Result::Err(#error) => {
+                    #private::Reply::failure(#reply, #probe.capture(#error))
+                }
             }
         }
     } else {
-        quote_spanned!(returned.span()=> #private::Reply::#respond::<#returned>(#reply, #run))
+        respond(&run)
     };
     let outcome = if method.is_async() {
         quote!(#private::Run::going(async move { #outcome }))
@@ -229,10 +264,10 @@ fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStre
 fn construct(shape: &Shape<'_>) -> TokenStream {
     let Shape { ty, private, .. } = shape;
     let (init, argument) = (Shape::init(), local("message"));
-    let (value, error) = (local("value"), local("error"));
+    let value = local("value");
     let ok = quote!(#private::std::result::Result::Ok);
     let Some(constructor) = shape.constructor else {
-        return quote_spanned!(ty.span()=> #ok(<#ty as #private::std::default::Default>::default()));
+        return quote_spanned!(ty.span()=> #ok(<#ty as #private::Startable>::start()));
     };
     let name = &constructor.signature.ident;
     let callee = quote_spanned!(name.span()=> <#ty>::#name);
@@ -240,11 +275,15 @@ fn construct(shape: &Shape<'_>) -> TokenStream {
     let rest = shape.is_generic().then(|| quote!(..));
     let outcome = if constructor.output.fallible {
         let returned = &constructor.output.ty;
+        let private = shape.facade.private_at(returned.span());
+        let error = local_at("error", returned.span());
+        let (probe, codec) = (probe(shape, constructor), codec_name(shape));
         quote_spanned! {returned.span()=>
-            match #private::ResultLike::into_result(#run) {
+            match <#returned as #private::ResultLike>::into_result(#run) {
                 #private::std::result::Result::Ok(#value) => #ok(#value),
                 #private::std::result::Result::Err(#error) => #private::std::result::Result::Err(#private::init_failed(
-                    (&&&#private::Probe::<<#returned as #private::ResultLike>::Error>::new()).capture(#error),
+                    #private::Codec::#codec,
+                    #probe.capture(#error),
                 )),
             }
         }

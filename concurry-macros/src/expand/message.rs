@@ -1,10 +1,11 @@
 //! The message enum, and the hidden type of the constructor's arguments.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
 use syn::spanned::Spanned;
 
-use super::Shape;
+use super::{Shape, allowed};
 use crate::hygiene::item;
 use crate::model::Param;
 
@@ -23,9 +24,29 @@ fn derive(shape: &Shape<'_>) -> TokenStream {
     }
 }
 
-fn bytes(shape: &Shape<'_>, param: &Param) -> Option<TokenStream> {
-    let path = shape.facade.text("bytes");
-    param.bytes.then(|| quote!(#[serde(with = #path)]))
+/// What serde is told of a field.
+fn field(shape: &Shape<'_>, param: &Param) -> TokenStream {
+    if shape.options.local {
+        return quote!();
+    }
+    let plain = matches!(&param.held, Type::Path(path)
+        if shape.generics.type_params().any(|generic| path.path.is_ident(&generic.ident)));
+    let with = (param.bytes || plain).then(|| {
+        let path = shape.facade.text("bytes");
+        quote!(#[serde(with = #path)])
+    });
+    let bound = (!shape.is_generic()).then(|| bound(shape, &param.held)).flatten();
+    quote!(#with #bound)
+}
+
+/// A condition on the type of a field under which serde's code for it compiles. It looks higher-ranked to the compiler,
+/// which therefore takes it as given; whether it holds is asked by `demands`, once and at the right place.
+fn bound(shape: &Shape<'_>, held: &Type) -> Option<TokenStream> {
+    let ty = held.to_token_stream().to_string();
+    // Serde reads the condition from a text, which a type with `$crate` in it does not survive.
+    syn::parse_str::<Type>(&ty).ok()?;
+    let condition = format!("for<'__concurry> {ty}: {}", shape.facade.text("Travels"));
+    Some(quote!(#[serde(bound = #condition)]))
 }
 
 /// One variant a method, one field an argument.
@@ -38,9 +59,9 @@ pub(crate) fn enumeration(shape: &Shape<'_>) -> TokenStream {
         let fields: Vec<TokenStream> = method
             .arguments()
             .map(|param| {
-                let (field, held, bytes) = (&param.field, &param.held, bytes(shape, param));
-                let doc = format!(" The argument `{}`.", crate::model::plain(field));
-                quote_spanned!(held.span()=> #[doc = #doc] #bytes #field: #held,)
+                let (name, held, serde) = (&param.field, &param.held, field(shape, param));
+                let doc = format!(" The argument `{}`.", crate::model::plain(name));
+                quote_spanned!(held.span()=> #[doc = #doc] #serde #name: #held,)
             })
             .collect();
         let fields = if fields.is_empty() { quote!() } else { quote!({ #(#fields)* }) };
@@ -52,12 +73,14 @@ pub(crate) fn enumeration(shape: &Shape<'_>) -> TokenStream {
         quote!(#[doc(hidden)] #skip #name(#phantom, #private::std::convert::Infallible),)
     });
     let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
+    let allowed = allowed(shape);
     let doc = format!(" What travels to a worker `{}`: one variant a method, one field an argument.", shape.label);
     quote! {
         #(#cfgs)*
         #[doc = #doc]
+        #allowed
         #derive
-        #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery)]
+        #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
         pub enum #message #impl_generics #where_clause {
             #(#variants)*
             #phantom
@@ -72,14 +95,16 @@ pub(crate) fn init(shape: &Shape<'_>) -> TokenStream {
     let params = shape.constructor_arguments();
     let derive = derive(shape);
     let fields = params.iter().map(|param| {
-        let (field, held, bytes) = (&param.field, &param.held, bytes(shape, param));
-        quote_spanned!(held.span()=> #bytes #field: #held,)
+        let (name, held, serde) = (&param.field, &param.held, field(shape, param));
+        quote_spanned!(held.span()=> #serde #name: #held,)
     });
     let copies = params.iter().map(|param| {
         let (field, held) = (&param.field, &param.held);
-        quote_spanned!(held.span()=> #field: #private::std::clone::Clone::clone(&self.#field),)
+        let private = shape.facade.private_at(held.span());
+        let argument = quote!(&self.#field);
+        quote_spanned!(held.span()=> #field: #private::copy::<#held>(#argument),)
     });
-    let marker = item("marker");
+    let marker = Shape::marker();
     let (declared, copied) = if shape.is_generic() {
         let (phantom, skip) = (shape.phantom(), (!shape.options.local).then(|| quote!(#[serde(skip)])));
         (quote!(#skip #marker: #phantom,), quote!(#marker: #private::std::marker::PhantomData,))
@@ -90,7 +115,7 @@ pub(crate) fn init(shape: &Shape<'_>) -> TokenStream {
     quote! {
         #[doc(hidden)]
         #derive
-        #[allow(private_interfaces, private_bounds, non_snake_case)]
+        #[allow(private_interfaces, private_bounds)]
         pub struct #init #impl_generics #where_clause {
             #(#fields)*
             #declared

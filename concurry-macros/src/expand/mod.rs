@@ -1,6 +1,7 @@
 //! From the model to code.
 
 pub(crate) mod client;
+mod demands;
 pub(crate) mod dispatch;
 pub(crate) mod message;
 pub(crate) mod options;
@@ -9,9 +10,10 @@ pub(crate) mod task;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::visit_mut::VisitMut;
 use syn::{Attribute, Generics, Ident, Type, WherePredicate, parse_quote};
 
-use crate::hygiene::{self, Facade, mentions};
+use crate::hygiene::{self, Facade, PlainSelf, mentions};
 use crate::model::{Method, Output, Param, Worker};
 use crate::options::Options;
 
@@ -22,6 +24,8 @@ pub(crate) struct Shape<'a> {
     pub(crate) label: String,
     pub(crate) generics: Generics,
     pub(crate) cfgs: &'a [Attribute],
+    /// The lints that the block allows.
+    pub(crate) lints: &'a [syn::Path],
     pub(crate) options: &'a Options,
     pub(crate) facade: Facade,
     pub(crate) private: TokenStream,
@@ -45,6 +49,7 @@ impl<'a> Shape<'a> {
             label: name.clone(),
             generics: worker.generics.clone(),
             cfgs: &worker.cfgs,
+            lints: &worker.lints,
             options,
             private: facade.private(),
             facade,
@@ -64,13 +69,10 @@ impl<'a> Shape<'a> {
             return;
         }
         let private = &self.private;
-        let serde = if self.options.local {
-            quote!()
-        } else {
-            quote!(#private::serde::Serialize + #private::serde::de::DeserializeOwned +)
-        };
-        let travels = quote!(#serde #private::std::marker::Send + 'static);
+        // Traits of ours, which the user's own conditions cannot name a second time.
+        let travels = if self.options.local { quote!(#private::Crosses) } else { quote!(#private::Travels) };
         let mut predicates: Vec<WherePredicate> = Vec::new();
+        let constructor = self.constructor.filter(|constructor| !constructor.broken);
         for param in self.generics.type_params() {
             let name = &param.ident;
             predicates.push(parse_quote!(#name: 'static));
@@ -86,24 +88,39 @@ impl<'a> Shape<'a> {
                 predicates.push(parse_quote!(#value: #travels));
             }
         }
-        for param in self.constructor.iter().flat_map(|constructor| constructor.arguments()) {
+        for param in constructor.iter().flat_map(|constructor| constructor.arguments()) {
             if generic(&param.held) {
                 let held = &param.held;
-                predicates
-                    .push(parse_quote!(#held: #travels + #private::std::clone::Clone + #private::std::marker::Sync));
+                predicates.push(parse_quote!(#held: #travels + #private::Kept));
             }
+        }
+        for function in self.methods.iter().copied().chain(constructor) {
+            if function.output.fallible && generic(&function.output.ty) {
+                let returned = &function.output.ty;
+                predicates.push(parse_quote!(<#returned as #private::ResultLike>::Error: #private::MethodError));
+            }
+            predicates.extend(self.conditions(function));
         }
         self.generics.make_where_clause().predicates.extend(predicates);
     }
 
-    /// The type of a function's value: what it returns, or what its result holds.
+    /// The conditions that a function itself has on the block's parameters.
+    fn conditions(&self, function: &Method) -> Vec<WherePredicate> {
+        let generics = &function.signature.generics;
+        let lifetimes: Vec<_> = generics.lifetimes().map(|param| &param.lifetime).collect();
+        let all = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+        all.filter(|predicate| !hygiene::speaks_of(predicate, &lifetimes))
+            .map(|predicate| {
+                let mut predicate = predicate.clone();
+                PlainSelf(&self.ty).visit_where_predicate_mut(&mut predicate);
+                predicate
+            })
+            .collect()
+    }
+
+    /// The type of a function's value.
     pub(crate) fn value(&self, output: &Output) -> TokenStream {
-        let (ty, private) = (&output.ty, &self.private);
-        if output.fallible {
-            quote_spanned!(ty.span()=> <#ty as #private::ResultLike>::Value)
-        } else {
-            ty.to_token_stream()
-        }
+        output.value(&self.facade)
     }
 
     /// A type that uses all of the block's parameters and is whatever they are `Send` and `Sync`.
@@ -121,6 +138,11 @@ impl<'a> Shape<'a> {
         hygiene::item("Init")
     }
 
+    /// The field of that type that uses the block's parameters.
+    pub(crate) fn marker() -> Ident {
+        Ident::new("__concurry_marker", Span::call_site())
+    }
+
     /// The hidden enum that numbers the methods, whichever of them are configured in.
     pub(crate) fn numbers() -> Ident {
         hygiene::item("Method")
@@ -129,6 +151,32 @@ impl<'a> Shape<'a> {
     pub(crate) fn constructor_arguments(&self) -> Vec<&'a Param> {
         self.constructor.iter().flat_map(|constructor| constructor.arguments()).collect()
     }
+}
+
+impl Output {
+    /// The type of a function's value: what it returns, or what its result holds.
+    pub(crate) fn value(&self, facade: &Facade) -> TokenStream {
+        let ty = &self.ty;
+        if self.fallible {
+            let private = facade.private_at(ty.span());
+            quote_spanned!(ty.span()=> <#ty as #private::ResultLike>::Value)
+        } else {
+            ty.to_token_stream()
+        }
+    }
+}
+
+/// What the user's own code is allowed, the code that repeats parts of it is too.
+pub(crate) fn allowed(shape: &Shape<'_>) -> TokenStream {
+    let functions = shape.methods.iter().copied().chain(shape.constructor);
+    let lints = shape.lints.iter().chain(functions.flat_map(|function| &function.attributes.lints));
+    // Names that are made of the type's are of its style.
+    let style = (!is_camel_case(&shape.label)).then(|| quote!(non_camel_case_types,));
+    quote!(#[allow(#style #(#lints,)*)])
+}
+
+fn is_camel_case(name: &str) -> bool {
+    !name.contains('_') && !name.starts_with(char::is_lowercase)
 }
 
 /// The attributes of a block that holds nothing but implementations.
@@ -140,10 +188,12 @@ pub(crate) fn quiet(shape: &Shape<'_>) -> TokenStream {
         .chain(shape.constructor)
         .any(|method| method.attributes.deprecated.is_some())
         .then(|| quote!(#[allow(deprecated)]));
+    let allowed = allowed(shape);
     quote! {
         #[doc(hidden)]
         #deprecated
-        #[allow(clippy::all, clippy::pedantic, clippy::nursery)]
+        #allowed
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
     }
 }
 
@@ -158,6 +208,7 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
     let dispatch = dispatch::implementation(&shape);
     let stubs = client::implementation(&shape);
     let building = options::implementation(&shape);
+    let demands = demands::demands(&shape);
     let (cfgs, quiet) = (shape.cfgs, quiet(&shape));
     quote! {
         #block
@@ -167,6 +218,7 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
         #(#cfgs)*
         #quiet
         const _: () = {
+            #demands
             #init
             #dispatch
             #stubs
@@ -178,7 +230,7 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
 /// The default options of a type, for `#[worker]` on a `struct`.
 pub(crate) fn defaults(name: &Ident, generics: &Generics, cfgs: &[Attribute], options: &Options) -> TokenStream {
     let private = Facade::new(options.facade.as_ref()).private();
-    let attributes = options::attributes(options, &private);
+    let attributes = options::attributes(&options.said, &private);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let constant = Ident::new("__CONCURRY_DEFAULTS", Span::call_site());
     quote! {

@@ -1,53 +1,41 @@
 //! The builder, and what the attributes say as a value.
 
-use std::time::Duration;
-
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::Shape;
-use crate::hygiene::item;
+use super::{Shape, allowed};
 use crate::model::{Param, Pass};
-use crate::options::Options;
+use crate::options::Said;
+use crate::value::Value;
 
-/// `Some(value)` or `None`, by full path.
-pub(crate) fn optional(value: Option<TokenStream>, private: &TokenStream) -> TokenStream {
-    match value {
-        Some(value) => quote!(#private::std::option::Option::Some(#value)),
-        None => quote!(#private::std::option::Option::None),
-    }
-}
-
-/// A duration that a constant can hold.
-pub(crate) fn duration(time: Duration, private: &TokenStream) -> TokenStream {
-    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    quote!(#private::std::time::Duration::from_nanos(#nanos))
-}
-
-/// The run-time options of an attribute.
-pub(crate) fn attributes(options: &Options, private: &TokenStream) -> TokenStream {
+/// A value that a constant can hold.
+fn constant(value: &Value, private: &TokenStream) -> TokenStream {
     let variant = |kind: &str, word: &str| {
         let (kind, word) = (Ident::new(kind, Span::call_site()), Ident::new(word, Span::call_site()));
         quote!(#private::#kind::#word)
     };
-    let fields = [
-        ("mode", options.mode.map(|word| variant("Mode", word))),
-        ("max_workers", options.max_workers.map(|count| quote!(#count))),
-        ("max_queued_tasks", options.max_queued_tasks.map(|count| quote!(#count))),
-        ("load_balancing", options.load_balancing.map(|word| variant("LoadBalancing", word))),
-        ("on_demand", options.on_demand.map(|truth| quote!(#truth))),
-        ("max_restarts", options.max_restarts.map(|number| quote!(#number))),
-        ("stop_timeout", options.stop_timeout.map(|time| duration(time, private))),
-        ("timeout", options.timeout.map(|time| duration(time, private))),
-        ("num_retries", options.num_retries.map(|number| quote!(#number))),
-        ("name", options.name.as_ref().map(|name| quote!(#name))),
-    ];
-    let said = fields.into_iter().filter_map(|(name, value)| {
-        let name = Ident::new(name, Span::call_site());
-        value.map(|value| quote!(#name: #private::std::option::Option::Some(#value),))
+    match value {
+        Value::Mode(word) => variant("Mode", word),
+        Value::Balancing(word) => variant("LoadBalancing", word),
+        Value::Count(count) => quote!(#count),
+        Value::Number(number) => quote!(#number),
+        Value::Truth(truth) => quote!(#truth),
+        Value::Time(time) => {
+            let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            quote!(#private::std::time::Duration::from_nanos(#nanos))
+        }
+        Value::Text(text) => quote!(#text),
+    }
+}
+
+/// What is said of the options of the shared table.
+pub(crate) fn attributes(said: &Said, private: &TokenStream) -> TokenStream {
+    let fields = said.iter().map(|(name, value)| {
+        let (name, value) = (Ident::new(name, Span::call_site()), constant(value, private));
+        quote!(#name: #private::std::option::Option::Some(#value),)
     });
-    quote!(#private::Attributes { #(#said)* ..#private::Attributes::NONE })
+    quote!(#private::Attributes { #(#fields)* ..#private::Attributes::NONE })
 }
 
 /// The builder's type.
@@ -55,12 +43,14 @@ pub(crate) fn declaration(shape: &Shape<'_>) -> TokenStream {
     let Shape { builder, private, cfgs, label, .. } = shape;
     let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
     let marker = shape.is_generic().then(|| shape.phantom());
+    let allowed = allowed(shape);
     let doc = format!(" The options of a pool of [`{label}`] workers; `init` starts it.");
     quote! {
         #(#cfgs)*
         #[doc = #doc]
         #[must_use = "options do nothing until `init` starts the pool"]
-        #[allow(dead_code, private_interfaces, private_bounds)]
+        #allowed
+        #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
         pub struct #builder #impl_generics (#private::Options, #marker) #where_clause;
     }
 }
@@ -91,7 +81,7 @@ pub(crate) fn implementation(shape: &Shape<'_>) -> TokenStream {
         }
     });
     let (phantom, marker) = if shape.is_generic() {
-        let marker = item("marker");
+        let marker = Shape::marker();
         (quote!(#private::std::marker::PhantomData), quote!(#marker: #private::std::marker::PhantomData,))
     } else {
         (quote!(), quote!())

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{ItemFn, Type, parse_quote};
 
-use super::{Shape, client, dispatch, message, quiet};
+use super::{Shape, client, demands, dispatch, message, quiet};
 use crate::hygiene::{Facade, item, local};
 use crate::model::{Method, Param, Pass, plain};
 use crate::options::Options;
@@ -25,6 +25,7 @@ pub(crate) fn task(options: &Options, function: &ItemFn, method: &Method) -> Tok
         label: plain(name),
         generics: syn::Generics::default(),
         cfgs: &method.attributes.cfgs,
+        lints: &[],
         options,
         private: facade.private(),
         facade,
@@ -44,7 +45,7 @@ pub(crate) fn task(options: &Options, function: &ItemFn, method: &Method) -> Tok
         quote_spanned!(name.span()=> <#name>::#runner)
     };
     let worker = dispatch::worker(&shape, &construct, &callee);
-    let implementation = implementation(&shape, method);
+    let (demands, implementation) = (demands::demands(&shape), implementation(&shape, method));
     let (cfgs, quiet) = (shape.cfgs, quiet(&shape));
     quote! {
         #function
@@ -52,6 +53,7 @@ pub(crate) fn task(options: &Options, function: &ItemFn, method: &Method) -> Tok
         #(#cfgs)*
         #quiet
         const _: () = {
+            #demands
             #message
             #init
             #worker
@@ -219,9 +221,11 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
     });
     let (args_name, init) = (local("args"), Shape::init());
     let arity = if method.arguments().count() == 1 { quote!(One) } else { quote!(Many) };
-    let decode = if shape.options.local { quote!(never) } else { quote!(result) };
-    let span = method.output.ty.span();
-    let decode = quote_spanned!(span=> #private::Decode::<#value>::#decode());
+    let decode = if shape.options.local {
+        quote!(#private::Decode::never())
+    } else {
+        quote!((&&#private::Returned::<#value>::new()).decode())
+    };
     quote! {
         #[automatically_derived]
         impl #private::Task for #name {

@@ -163,6 +163,7 @@ pub(crate) fn unpack<W: Worker>(job: &Job, pool_name: &Arc<str>, index: usize) -
         pool_name: pool_name.clone(),
         method: header.method_name(),
         deadline: header.deadline(),
+        limits: Default::default(),
     };
     Some((message, context))
 }

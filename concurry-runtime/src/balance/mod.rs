@@ -43,14 +43,8 @@ pub enum LoadBalancing {
 
 impl Words for LoadBalancing {
     const WHAT: &'static str = "load balancing";
-    const TABLE: &'static [(Self, &'static [&'static str])] = &[
-        (LoadBalancing::RoundRobin, &["round_robin", "rr", "roundrobin"]),
-        (LoadBalancing::LeastActive, &["least_active", "active", "leastactive"]),
-        (LoadBalancing::LeastTotal, &["least_total", "total", "leasttotal"]),
-        (LoadBalancing::Random, &["random", "rand"]),
-        (LoadBalancing::PowerOfTwo, &["power_of_two", "p2c", "poweroftwo"]),
-        (LoadBalancing::Shared, &["shared"]),
-    ];
+    const TABLE: &'static [(Self, &'static [&'static str])] =
+        concurry_options::balancing!([words::table] LoadBalancing);
 }
 
 impl fmt::Display for LoadBalancing {

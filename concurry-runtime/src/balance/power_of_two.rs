@@ -1,7 +1,7 @@
 //! Two workers at random, the less loaded of them.
 
-use super::random::Draw;
 use super::{Balancer, Loads, next_usable};
+use crate::draw::Draw;
 
 /// See [`super::LoadBalancing::PowerOfTwo`].
 #[derive(Default)]

@@ -28,6 +28,18 @@ impl Captured {
     }
 }
 
+/// The error of a method or a constructor.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a worker's function",
+    label = "it is no `std::error::Error` and cannot be made one",
+    note = "an error is whatever is `Into<Box<dyn std::error::Error + Send + Sync>>`: implement `std::error::Error` for the type, or use `String`, `anyhow::Error` or the like",
+    note = "where this result is a plain value to be returned as it is, mark the function `#[worker(value)]`"
+)]
+pub trait MethodError: Into<BoxError> + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<BoxError> + 'static> MethodError for E {}
+
 /// Stands for the error type `E` in the traits of [`capture_traits`].
 pub struct Probe<E>(PhantomData<fn() -> E>);
 
@@ -44,9 +56,26 @@ impl<E> Probe<E> {
     }
 }
 
-/// The traits that generated code brings into scope; `(&&&probe).capture(e)` picks the best that `E` has.
+/// The traits that generated code brings into scope; `(&&&&probe).capture(e)` picks the best that `E` has.
 pub mod capture_traits {
     use super::*;
+
+    /// For fixed texts. Serde borrows these from what it reads, so they cannot be rebuilt; to the compiler they look as if
+    /// they could be.
+    pub trait ViaText<E> {
+        #[doc(hidden)]
+        fn capture(&self, error: E) -> Captured;
+        #[doc(hidden)]
+        fn decode(&self, _codec: Codec, _bytes: &[u8]) -> Option<BoxError> {
+            None
+        }
+    }
+
+    impl ViaText<&'static str> for &&&Probe<&'static str> {
+        fn capture(&self, error: &'static str) -> Captured {
+            Captured::new(move |_| Error::failed(error))
+        }
+    }
 
     /// For errors that hold another: boxes, `anyhow::Error`.
     pub trait ViaDeref<E> {
@@ -102,18 +131,20 @@ pub mod capture_traits {
     /// For every other error.
     pub trait ViaBox<E> {
         #[doc(hidden)]
-        fn capture(&self, error: E) -> Captured;
+        fn capture(&self, error: E) -> Captured
+        where
+            E: MethodError;
         #[doc(hidden)]
         fn decode(&self, _codec: Codec, _bytes: &[u8]) -> Option<BoxError> {
             None
         }
     }
 
-    impl<E> ViaBox<E> for Probe<E>
-    where
-        E: Into<BoxError> + 'static,
-    {
-        fn capture(&self, error: E) -> Captured {
+    impl<E> ViaBox<E> for Probe<E> {
+        fn capture(&self, error: E) -> Captured
+        where
+            E: MethodError,
+        {
             Captured::new(move |_| Error::failed(error))
         }
     }

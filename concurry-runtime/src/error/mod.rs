@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-pub use capture::{BoxError, Captured, Probe, capture_traits};
+pub use capture::{BoxError, Captured, MethodError, Probe, capture_traits};
 pub use failure::{Failure, RemoteError};
 pub(crate) use wire::Told;
 
@@ -231,7 +231,6 @@ impl Error {
         Error::Codec { worker: NOWHERE, method: NOWHERE, message: message.into() }
     }
 
-    #[allow(dead_code, reason = "limits are built beside this file")]
     pub(crate) fn limit(message: impl Into<String>) -> Self {
         Error::Limit { message: message.into() }
     }
@@ -246,12 +245,19 @@ impl Error {
 
     /// The same error, naming `worker` and `method` where it does not name any yet.
     pub(crate) fn at(mut self, worker: impl Into<Name>, method: impl Into<Name>) -> Self {
+        let (worker, method) = (worker.into(), method.into());
+        if let Error::TimedOut { scope: TimeoutScope::Wait, worker: waited_for, method: inside, .. } = &mut self {
+            // A method waited for something that is no call, and passes its error on.
+            if !waited_for.is_empty() && inside.is_empty() && !worker.is_empty() && !method.is_empty() {
+                *waited_for = format!("{waited_for} in {worker}").into();
+            }
+        }
         if let Some((own_worker, own_method)) = self.names_mut() {
             if own_worker.is_empty() {
-                *own_worker = worker.into();
+                *own_worker = worker;
             }
             if let Some(own_method) = own_method.filter(|name| name.is_empty()) {
-                *own_method = method.into();
+                *own_method = method;
             }
         }
         self
@@ -349,15 +355,9 @@ impl Error {
         matches!(self, Error::TimedOut { .. })
     }
 
-    #[allow(dead_code, reason = "limits are built beside this file")]
-    pub(crate) fn timed_out_waiting(message: impl Into<String>) -> Self {
-        Error::TimedOut {
-            scope: TimeoutScope::Wait,
-            worker: Cow::Owned(message.into()),
-            method: NOWHERE,
-            after: None,
-            attempts: 1,
-        }
+    /// The wait for `what`, which is not a call, took longer than `after`.
+    pub(crate) fn timed_out_waiting(what: impl Into<Name>, after: Option<Duration>) -> Self {
+        Error::timed_out(TimeoutScope::Wait, after).at(what, NOWHERE)
     }
 }
 

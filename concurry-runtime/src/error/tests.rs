@@ -78,3 +78,12 @@ fn an_own_error_passes_through() {
     assert!(!Error::from(io::Error::from(io::ErrorKind::NotFound)).is_transient());
     assert!(!Error::config("x").is_transient());
 }
+
+#[test]
+fn a_wait_for_something_else_says_in_which_method_it_was() {
+    let error = Error::timed_out_waiting("1 of `db`", Some(Duration::from_millis(5)));
+    assert_eq!(error.to_string(), "waiting for 1 of `db` timed out after 5ms");
+    let error = error.at("W", "m");
+    assert_eq!(error.to_string(), "waiting for 1 of `db` in W::m timed out after 5ms");
+    assert_eq!(across(&error).at("V", "n").to_string(), error.to_string());
+}

@@ -111,7 +111,7 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
             )));
         }
     };
-    let timeouts = W::METHODS.iter().map(|method| method.timeout.or(settings.timeout)).collect();
+    let timeouts = W::METHODS.iter().map(|method| method.said.timeout.or(settings.timeout)).collect();
     let core = Core::new(settings, timeouts, engine);
     let client = Client { pool: Pool(Arc::new(Handle(core.clone()))), pinned: NONE, remote, marker: PhantomData };
     core.make()?;

@@ -309,6 +309,7 @@ fn run<W: Worker>(
         pool_name: pool_name.clone(),
         method: W::METHODS.get(head.method as usize).map_or("", |method| method.name),
         deadline: (head.left_ms > 0).then(|| arrived + Duration::from_millis(u64::from(head.left_ms))),
+        limits: Default::default(),
     };
     let mut reply = RemoteReply { codec: wire.codec, outcome: None };
     let entered = context::enter(&context);

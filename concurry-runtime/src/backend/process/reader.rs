@@ -13,11 +13,12 @@ use super::link::ProcessLink;
 use super::status;
 use super::sys::Mark;
 use crate::backend::{End, Host, Place};
-use crate::error::{Error, Told};
+use crate::error::{BoxError, Error, Told};
 use crate::panics;
 use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{Head, Kind};
 use crate::wire::link::{Arrival, Inbox};
+use crate::worker::INIT;
 
 /// The whole life of a worker process, seen from here.
 pub(super) fn live(launch: &Launch, link: &ProcessLink, place: Place, host: &dyn Host) -> End {
@@ -118,7 +119,7 @@ impl Worker<'_> {
                 self.host.up(self.place);
             }
             Kind::Failed => {
-                let error = decode_told(&bytes)?.into_error(|_| None);
+                let error = decode_told(&bytes)?.into_error(|bytes| self.rebuild(INIT, bytes));
                 self.failed = Some(Failure::Refused(error));
             }
             Kind::Value => {
@@ -131,15 +132,19 @@ impl Worker<'_> {
                 let told = decode_told(&bytes)?;
                 let job = self.link.state().sent.take(head.id)?;
                 if let Some(job) = job {
-                    let (decode_error, method) = (self.link.decode_error, job.header().method);
-                    // The user's `Deserialize`, which may do anything; without it the error is a `RemoteError`.
-                    let rebuild = |bytes: &[u8]| panics::caught_text(|| decode_error(method, bytes)).ok().flatten();
-                    job.fail(told.into_error(rebuild));
+                    let error = told.into_error(|bytes| self.rebuild(job.header().method, bytes));
+                    job.fail(error);
                 }
             }
             other => return Err(format!("it sent a frame of kind {other:?}, which only its driver sends")),
         }
         Ok(())
+    }
+
+    /// The error of the type that the method returns. Its `Deserialize` is the user's and may do anything; without it
+    /// the error is a `RemoteError`.
+    fn rebuild(&self, method: usize, bytes: &[u8]) -> Option<BoxError> {
+        panics::caught_text(|| (self.link.decode_error)(method, bytes)).ok().flatten()
     }
 
     /// Sees the process to its end, and says how it came to it.

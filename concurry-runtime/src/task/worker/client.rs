@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::job::Job;
+use super::errand::Errand;
 use super::map::{TaskWorkerMap, TaskWorkerMapUnordered};
 use super::outcome::{IntoFailure, LocalTry, LocalValue, Outcome, Try, Value};
 use super::{Call, TaskWorker};
@@ -92,9 +92,9 @@ impl TaskWorkerClient {
     where
         A: Serialize + DeserializeOwned + Send + 'static,
         T: Serialize + DeserializeOwned + Send + 'static,
-        F: FnOnce(A) -> T + Send + 'static,
+        F: Fn(A) -> T + Send + Sync + 'static,
     {
-        self.function::<Value, A, T, F>(Call::SubmitWith, argument, function)
+        self.with::<Value, A, T, F>(Call::SubmitWith, argument, &Arc::new(function))
     }
 
     /// As [`submit_with`](Self::submit_with), for a function that returns a result: the future is of its `Ok` value.
@@ -106,10 +106,10 @@ impl TaskWorkerClient {
         A: Serialize + DeserializeOwned + Send + 'static,
         T: Serialize + DeserializeOwned + Send + 'static,
         E: IntoFailure<M>,
-        F: FnOnce(A) -> std::result::Result<T, E> + Send + 'static,
+        F: Fn(A) -> std::result::Result<T, E> + Send + Sync + 'static,
         M: 'static,
     {
-        self.function::<Try<M>, A, _, F>(Call::TrySubmitWith, argument, function)
+        self.with::<Try<M>, A, _, F>(Call::TrySubmitWith, argument, &Arc::new(function))
     }
 
     /// Runs a function with each of `inputs` and yields the results in their order. See [`TaskWorkerMap`].
@@ -123,7 +123,7 @@ impl TaskWorkerClient {
         F: Fn(I::Item) -> T + Send + Sync + 'static,
     {
         TaskWorkerMap::new(inputs.into_iter(), function, self.clone(), |client, function, input| {
-            client.again::<Value, _, T, F>(Call::Map, input, function)
+            client.with::<Value, _, T, F>(Call::Map, input, function)
         })
     }
 
@@ -136,7 +136,7 @@ impl TaskWorkerClient {
         F: Fn(I::Item) -> T + Send + Sync + 'static,
     {
         TaskWorkerMapUnordered::new(inputs.into_iter(), function, self.clone(), |client, function, input| {
-            client.again::<Value, _, T, F>(Call::MapUnordered, input, function)
+            client.with::<Value, _, T, F>(Call::MapUnordered, input, function)
         })
     }
 
@@ -162,7 +162,7 @@ impl TaskWorkerClient {
         M: 'static,
     {
         TaskWorkerMap::new(inputs.into_iter(), function, self.clone(), |client, function, input| {
-            client.again::<Try<M>, _, _, F>(Call::TryMap, input, function)
+            client.with::<Try<M>, _, _, F>(Call::TryMap, input, function)
         })
     }
 
@@ -177,7 +177,7 @@ impl TaskWorkerClient {
         M: 'static,
     {
         TaskWorkerMapUnordered::new(inputs.into_iter(), function, self.clone(), |client, function, input| {
-            client.again::<Try<M>, _, _, F>(Call::TryMapUnordered, input, function)
+            client.with::<Try<M>, _, _, F>(Call::TryMapUnordered, input, function)
         })
     }
 
@@ -194,22 +194,11 @@ impl TaskWorkerClient {
             ));
             return Client::<TaskWorker>::refuse(call as usize, error);
         }
-        self.send(call, Ok(Job::here::<O, R, F>(call, function)), None)
+        self.send(call, Ok(Errand::once::<O, R, F>(call, function)), None)
     }
 
-    fn function<O, A, R, F>(&self, call: Call, argument: A, function: F) -> TaskFuture<O::Value>
-    where
-        O: Outcome<R>,
-        O::Value: DeserializeOwned,
-        A: Serialize + DeserializeOwned + Send + 'static,
-        R: 'static,
-        F: FnOnce(A) -> R + Send + 'static,
-    {
-        let job = Job::with::<O, A, R, F>(call, self.0.is_remote(), argument, function);
-        self.send(call, job, Some(codec::decode_result::<O::Value>))
-    }
-
-    fn again<O, A, R, F>(&self, call: Call, argument: A, function: &Arc<F>) -> TaskFuture<O::Value>
+    /// Submits what runs in every mode.
+    fn with<O, A, R, F>(&self, call: Call, argument: A, function: &Arc<F>) -> TaskFuture<O::Value>
     where
         O: Outcome<R>,
         O::Value: DeserializeOwned,
@@ -217,13 +206,18 @@ impl TaskWorkerClient {
         R: 'static,
         F: Fn(A) -> R + Send + Sync + 'static,
     {
-        let job = Job::again::<O, A, R, F>(call, self.0.is_remote(), argument, function);
-        self.send(call, job, Some(codec::decode_result::<O::Value>))
+        let errand = Errand::with::<O, A, R, F>(call, self.0.is_remote(), argument, function);
+        self.send(call, errand, Some(codec::decode_result::<O::Value>))
     }
 
-    fn send<T: Send + 'static>(&self, call: Call, job: Result<Job>, decode: Option<DecodeFn<T>>) -> TaskFuture<T> {
-        match job {
-            Ok(job) => self.0.submit(call as usize, (arg(job), ()), |(job, ())| job, decode),
+    fn send<T: Send + 'static>(
+        &self,
+        call: Call,
+        errand: Result<Errand>,
+        decode: Option<DecodeFn<T>>,
+    ) -> TaskFuture<T> {
+        match errand {
+            Ok(errand) => self.0.submit(call as usize, (arg(errand), ()), |(errand, ())| errand, decode),
             Err(error) => Client::<TaskWorker>::refuse(call as usize, error),
         }
     }

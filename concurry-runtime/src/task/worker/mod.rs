@@ -1,10 +1,10 @@
 //! [`TaskWorker`]: a worker that runs any function.
 //!
-//! [`client`] is what users call, [`job`] what travels, [`outcome`] what becomes of what a function returns, [`map`]
+//! [`client`] is what users call, [`errand`] what travels, [`outcome`] what becomes of what a function returns, [`map`]
 //! runs a function over inputs.
 
 mod client;
-mod job;
+mod errand;
 mod map;
 mod outcome;
 
@@ -12,14 +12,15 @@ pub use client::TaskWorkerClient;
 pub use map::{TaskWorkerMap, TaskWorkerMapUnordered};
 pub use outcome::IntoFailure;
 
-use self::job::Job;
+use self::errand::Errand;
+use crate::config::Attributes;
 use crate::context::CallContext;
 use crate::error::{BoxError, Error, Result};
 use crate::options::Options;
 use crate::pool::start;
 use crate::run::Run;
 use crate::wire::codec::{self, Codec};
-use crate::worker::{Attributes, Method, Replied, Reply, Wire, Worker};
+use crate::worker::{Method, Replied, Reply, Wire, Worker};
 
 /// A worker that runs any function, without a type or a `#[task]` of its own.
 ///
@@ -96,11 +97,11 @@ impl Call {
 }
 
 const fn method(name: &'static str) -> Method {
-    Method { name, exclusive: false, asynchronous: false, timeout: None, num_retries: None }
+    Method { name, exclusive: false, asynchronous: false, said: Attributes::NONE, output: None }
 }
 
 impl Worker for TaskWorker {
-    type Message = Job;
+    type Message = Errand;
     type Init = ();
     const NAME: &'static str = "TaskWorker";
     const METHODS: &'static [Method] = &[
@@ -122,12 +123,16 @@ impl Worker for TaskWorker {
         Run::Done(Ok(TaskWorker(())))
     }
 
-    fn method_of(job: &Job) -> usize {
-        job.method()
+    fn method_of(errand: &Errand) -> usize {
+        errand.method()
     }
 
-    fn share<'a>(&'a self, job: Job, _context: &'a CallContext, reply: Reply<'a>) -> Run<'a, Replied> {
-        Run::Done(job.run(reply))
+    fn copy_message(errand: &Errand) -> Option<Errand> {
+        errand.copy()
+    }
+
+    fn share<'a>(&'a self, errand: Errand, _context: &'a CallContext, reply: Reply<'a>) -> Run<'a, Replied> {
+        Run::Done(errand.run(reply))
     }
 
     fn decode_error(_: usize, _: Codec, _: &[u8]) -> Option<BoxError> {
@@ -138,8 +143,8 @@ impl Worker for TaskWorker {
     fn wire() -> Option<Wire<Self>> {
         Some(Wire {
             codec: CODEC,
-            encode: |_, job| job.encode(),
-            decode: |_, bytes| Job::decode(bytes),
+            encode: |_, errand| errand.encode(),
+            decode: |_, bytes| Errand::decode(bytes),
             encode_init: codec::encode::<()>,
             decode_init: codec::decode::<()>,
         })

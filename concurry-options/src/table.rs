@@ -1,0 +1,159 @@
+//! The table itself, as a macro and as data.
+
+use crate::Kind;
+
+/// Hands the table to a macro: `options!([path::of] context)` becomes `path::of! { context entry entry .. }`.
+///
+/// An entry is an option's documentation, name, [kind](crate::Kind) and, in braces:
+///
+/// - `methods`: whether a method's attribute may say it too, for that method alone.
+/// - `default`: what holds where nobody says anything, as a function of the facts that defaults depend on, in the
+///   runtime's words. `None` means that there is no such value.
+/// - `unset`: how that `None` reads.
+/// - `hint`: what an error adds to what is allowed.
+#[macro_export]
+macro_rules! options {
+    ([$($to:tt)*] $($context:tt)*) => {
+        $($to)*! {
+            $($context)*
+
+            /// Where the workers live; by default on threads.
+            mode: Mode {
+                methods: false,
+                default: |_| Some(Mode::Thread),
+                unset: "thread",
+                hint: "",
+            }
+
+            /// How many workers there are, at least 1; on demand, how many at most.
+            max_workers: Workers {
+                methods: false,
+                default: |facts| Some(if facts.on_demand { cpus() } else { 1 }),
+                unset: "1",
+                hint: "",
+            }
+
+            /// How many tasks may be with one worker at once, at least 1; the rest wait in its queue.
+            max_queued_tasks: Count {
+                methods: false,
+                default: |facts| match facts.mode {
+                    Mode::Process => Some(100),
+                    Mode::Ray => Some(3),
+                    _ => None,
+                },
+                unset: "unbounded",
+                hint: "; leave it out for the mode's default",
+            }
+
+            /// How the worker of a call is picked.
+            load_balancing: Balancing {
+                methods: false,
+                default: |facts| Some(match facts.on_demand {
+                    true => LoadBalancing::Random,
+                    false => LoadBalancing::RoundRobin,
+                }),
+                unset: "round_robin",
+                hint: "",
+            }
+
+            /// Makes a worker when a task comes and ends it with the task.
+            on_demand: Truth {
+                methods: false,
+                default: |_| Some(false),
+                unset: "false",
+                hint: "",
+            }
+
+            /// How many deaths within 60 s a worker may have before it is given up.
+            max_restarts: Number {
+                methods: false,
+                default: |_| Some(3),
+                unset: "3",
+                hint: "",
+            }
+
+            /// How long `stop` waits for accepted work.
+            stop_timeout: Time {
+                methods: false,
+                default: |_| Some(Duration::from_secs(30)),
+                unset: "30s",
+                hint: "",
+            }
+
+            /// How long a call may take from its submission.
+            timeout: Span {
+                methods: true,
+                default: |_| None,
+                unset: "none",
+                hint: "",
+            }
+
+            /// How often a call that failed, panicked, timed out or lost its worker is tried again, by the default
+            /// policy or by the one of `retry`.
+            num_retries: Number {
+                methods: true,
+                default: |_| None,
+                unset: "none",
+                hint: "",
+            }
+
+            /// The pool's name, for statistics and errors; by default the type's.
+            name: Text {
+                methods: false,
+                default: |_| None,
+                unset: "the worker's type",
+                hint: "",
+            }
+        }
+    };
+}
+
+/// An option, as data.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its name, the same everywhere.
+    pub name: &'static str,
+    /// What its values are.
+    pub kind: Kind,
+    /// Whether a method's attribute may say it too.
+    pub methods: bool,
+    /// What an error adds to what is allowed.
+    pub hint: &'static str,
+}
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident {
+        methods: $methods:literal,
+        default: $default:expr,
+        unset: $unset:literal,
+        hint: $hint:literal,
+    })*) => {
+        /// Every option, in the order in which they are listed to users.
+        pub const TABLE: &[Entry] = &[$(
+            Entry { name: stringify!($name), kind: Kind::$kind, methods: $methods, hint: $hint },
+        )*];
+    };
+}
+
+options!([table]);
+
+/// The option of this name.
+pub fn entry(name: &str) -> Option<&'static Entry> {
+    TABLE.iter().find(|entry| entry.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_are_found() {
+        for (position, one) in TABLE.iter().enumerate() {
+            assert_eq!(TABLE.iter().position(|other| other.name == one.name), Some(position));
+            assert_eq!(entry(one.name).map(|found| found.kind), Some(one.kind));
+        }
+        assert!(entry("modes").is_none());
+        let methods: Vec<&str> = TABLE.iter().filter(|entry| entry.methods).map(|entry| entry.name).collect();
+        assert_eq!(methods, ["timeout", "num_retries"]);
+    }
+}

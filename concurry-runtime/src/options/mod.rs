@@ -1,0 +1,98 @@
+//! The options of a pool: what its builder holds, and what comes of it and of all other sources.
+//!
+//! The options themselves stand in a table that the macros share (`concurry_options`), and what is made of it is in
+//! `config`. Here are the builder's [setters](setters), what only a builder has, and the [`Settings`] that a pool goes
+//! by.
+
+mod retries;
+mod setters;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub(crate) use settings::Settings;
+
+use crate::config::{Attributes, Layer, Sources};
+use crate::error::{Error, Result};
+use crate::retry::Retry;
+use crate::worker::{Method, Worker};
+
+/// What a builder holds.
+#[derive(Clone)]
+pub struct Options {
+    worker: &'static str,
+    methods: &'static [Method],
+    attributes: Attributes,
+    said: Layer,
+    on_worker_start: Option<fn()>,
+    retry: Option<Retry>,
+    /// By the method's name; a later one for the same method wins.
+    retry_methods: Vec<(String, Retry)>,
+}
+
+impl Options {
+    /// The options of `W`, with nothing said yet.
+    pub fn new<W: Worker>() -> Self {
+        Options {
+            worker: W::NAME,
+            methods: W::METHODS,
+            attributes: W::attributes(),
+            said: Layer::default(),
+            on_worker_start: None,
+            retry: None,
+            retry_methods: Vec::new(),
+        }
+    }
+
+    /// What the setters of builders write to.
+    #[doc(hidden)]
+    pub fn said(&mut self) -> &mut Layer {
+        &mut self.said
+    }
+
+    #[doc(hidden)]
+    pub fn set_on_worker_start(&mut self, hook: fn()) {
+        self.on_worker_start = Some(hook);
+    }
+
+    #[doc(hidden)]
+    pub fn set_retry(&mut self, retry: Retry) {
+        self.retry = Some(retry);
+    }
+
+    #[doc(hidden)]
+    pub fn set_retry_method(&mut self, method: String, retry: Retry) {
+        self.retry_methods.push((method, retry));
+    }
+
+    /// What holds in the end, checked.
+    pub(crate) fn resolve(self) -> Result<Settings> {
+        let sources = Sources::here(self.said.clone(), self.attributes.layer());
+        self.resolve_with(&sources)
+    }
+
+    /// The same of `sources`, of which the builder and the attribute are this one's.
+    fn resolve_with(self, sources: &Sources) -> Result<Settings> {
+        let worker = self.worker;
+        let settings = sources.checked().and_then(|values| {
+            let retries = retries::of(&self, &values)?;
+            Settings::of(self, values, retries)
+        });
+        settings.map_err(|why| Error::config(format!("{worker}: {why}")))
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("worker", &self.worker)
+            .field("builder", &self.said)
+            .field("attribute", &self.attributes)
+            .field("retry", &self.retry)
+            .field("retry_methods", &self.retry_methods)
+            .finish_non_exhaustive()
+    }
+}

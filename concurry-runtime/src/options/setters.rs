@@ -1,0 +1,75 @@
+//! The setters of a builder that holds [`Options`](super::Options): one for each option of the shared table, and those
+//! for what only a builder has.
+
+/// The setters of a builder that holds [`Options`](super::Options) in the field that is named.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __option_setters {
+    ($field:tt) => {
+        $crate::__private::option_table!([$crate::__option_setters] @table $field);
+
+        /// Tries calls that did not succeed again, as `retry` says; by default they are tried once. A method with a
+        /// `num_retries` of its own keeps to that number, and one of `retry_method` to its own policy.
+        pub fn retry(mut self, retry: $crate::__private::Retry) -> Self {
+            self.$field.set_retry(retry);
+            self
+        }
+
+        /// The same for one method, by its name; it is stronger than all else that is said of that method's retries.
+        pub fn retry_method(
+            mut self,
+            method: impl $crate::__private::std::convert::Into<$crate::__private::std::string::String>,
+            retry: $crate::__private::Retry,
+        ) -> Self {
+            self.$field.set_retry_method($crate::__private::std::convert::Into::into(method), retry);
+            self
+        }
+
+        /// Runs `hook` in each worker before its constructor, each time that a worker starts.
+        pub fn on_worker_start(mut self, hook: fn()) -> Self {
+            self.$field.set_on_worker_start(hook);
+            self
+        }
+    };
+    (@table $field:tt $($(#[$doc:meta])* $option:ident: $kind:ident { $($rest:tt)* })*) => {
+        $($crate::__option_setters!(@one $field $option $kind [$(#[$doc])*]);)*
+    };
+    (@one $field:tt $option:ident Text $doc:tt) => {
+        $crate::__option_setters!(
+            @setter $field $option $doc
+            impl $crate::__private::std::convert::Into<$crate::__private::std::string::String>
+        );
+    };
+    (@one $field:tt $option:ident Mode $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc $crate::__private::Mode);
+    };
+    (@one $field:tt $option:ident Balancing $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc $crate::__private::LoadBalancing);
+    };
+    (@one $field:tt $option:ident Count $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc usize);
+    };
+    (@one $field:tt $option:ident Workers $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc usize);
+    };
+    (@one $field:tt $option:ident Number $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc u32);
+    };
+    (@one $field:tt $option:ident Truth $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc bool);
+    };
+    (@one $field:tt $option:ident Time $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc $crate::__private::std::time::Duration);
+    };
+    (@one $field:tt $option:ident Span $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc $crate::__private::std::time::Duration);
+    };
+    (@setter $field:tt $option:ident [$($doc:tt)*] $type:ty) => {
+        $($doc)*
+        pub fn $option(mut self, $option: $type) -> Self {
+            self.$field.said().$option =
+                $crate::__private::std::option::Option::Some($crate::__private::std::convert::Into::into($option));
+            self
+        }
+    };
+}
