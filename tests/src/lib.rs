@@ -39,7 +39,7 @@ pub fn modes() -> Vec<Mode> {
 
 /// The modes whose workers are not the caller itself, so that calls wait in queues.
 pub fn apart() -> Vec<Mode> {
-    vec![Mode::Thread, Mode::Process]
+    vec![Mode::Thread, Mode::Async, Mode::Process]
 }
 
 /// Waiting for a future with a bound.
