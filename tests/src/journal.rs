@@ -51,6 +51,11 @@ impl Page {
         std::fs::metadata(&self.0).map_or(true, |page| page.len() == 0)
     }
 
+    /// Whether this is the first time that anybody asks.
+    pub fn is_claimed_first(&self) -> bool {
+        OpenOptions::new().create_new(true).write(true).open(self.0.with_extension("claimed")).is_ok()
+    }
+
     /// Whether `line` was noted.
     pub fn has(&self, line: &str) -> bool {
         std::fs::read_to_string(&self.0).is_ok_and(|text| text.lines().any(|noted| noted == line))

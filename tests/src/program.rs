@@ -66,6 +66,19 @@ impl Program {
         self.errors.try_iter().collect()
     }
 
+    /// Waits until nobody has its stderr open any more; all that was said there is `lines`.
+    #[track_caller]
+    pub fn said_all(&self, lines: &[&str]) {
+        let mut said = Vec::new();
+        loop {
+            match self.errors.recv_timeout(LONG) {
+                Ok(line) => said.push(line),
+                Err(RecvTimeoutError::Disconnected) => break assert_eq!(said, lines),
+                Err(RecvTimeoutError::Timeout) => panic!("somebody still has its stderr open after {LONG:?}"),
+            }
+        }
+    }
+
     /// Writes a line to its stdin.
     pub fn tell(&mut self, line: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();

@@ -156,9 +156,8 @@ struct Second;
 #[worker]
 impl Second {
     pub fn new(page: Page) -> Result<Self, String> {
-        let first = page.is_blank();
         page.note("built");
-        if first { Ok(Second) } else { Err("one is enough".to_owned()) }
+        if page.is_claimed_first() { Ok(Second) } else { Err("one is enough".to_owned()) }
     }
 
     pub fn answer(&self) -> u64 {
@@ -190,15 +189,22 @@ fn values_that_cannot_be_name_the_option_the_value_and_what_is_allowed() {
     for mode in modes() {
         let error = Choosy::options().mode(mode).max_workers(0).init(fine()).unwrap_err();
         assert!(matches!(error, Error::Config { .. }), "{error:?}");
-        assert_eq!(error.to_string(), "Choosy: `max_workers` is 0, but a pool needs at least 1 worker");
+        assert_eq!(
+            error.to_string(),
+            "Choosy: `max_workers` is 0 (from the builder), but it must be a whole number from 1 to 65536"
+        );
         let error = Choosy::options().mode(mode).max_queued_tasks(0).init(fine()).unwrap_err();
         assert!(matches!(error, Error::Config { .. }), "{error:?}");
         let text = error.to_string();
-        assert!(text.contains("Choosy") && text.contains("`max_queued_tasks` is 0") && text.contains("at least 1"));
+        assert!(
+            text.contains("Choosy")
+                && text.contains("`max_queued_tasks` is 0")
+                && text.contains("from 1; leave it out")
+        );
     }
     for mode in apart() {
         let error = Choosy::options().mode(mode).max_workers(usize::MAX).init(fine()).unwrap_err();
-        assert!(matches!(error, Error::Config { .. }) && error.to_string().contains("at most"), "{error:?}");
+        assert!(matches!(error, Error::Config { .. }) && error.to_string().contains("from 1 to 65536"), "{error:?}");
     }
 }
 

@@ -101,14 +101,12 @@ pub struct Limits {
 
 impl Limits {
     /// Those of `keeper`, for `holder`.
-    #[allow(dead_code, reason = "pools make these when they wire limits")]
     pub(crate) fn new(keeper: Arc<dyn Keeper>, holder: Holder) -> Self {
         Limits { counter: Some(Counter { keeper, holder, set: None, deadline: None }) }
     }
 
     /// The same for one call: `task` tells it from others that its worker runs at the same time, zero if it runs one at
     /// a time; `set` is where its permit comes from; at `deadline` waits end.
-    #[allow(dead_code, reason = "pools make these when they wire limits")]
     pub(crate) fn for_call(&self, task: u64, set: Option<u32>, deadline: Option<Instant>) -> Self {
         let mut limits = self.clone();
         if let Some(counter) = &mut limits.counter {

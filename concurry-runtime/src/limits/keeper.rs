@@ -29,7 +29,6 @@ impl Holder {
     pub(crate) const NOBODY: Holder = Holder { worker: 0, task: 0 };
 
     /// A worker that nobody is yet.
-    #[allow(dead_code, reason = "pools name their workers when they wire limits")]
     pub(crate) fn worker() -> Holder {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Holder { worker: NEXT.fetch_add(1, Ordering::Relaxed), task: 0 }

@@ -134,7 +134,6 @@ impl LimitSet {
     }
 
     /// The same limits with a state of their own.
-    #[allow(dead_code, reason = "pools ask when they wire limits")]
     pub(crate) fn fresh(&self) -> Self {
         LimitSet { local: Arc::default(), ..self.clone() }
     }
