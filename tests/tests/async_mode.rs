@@ -97,6 +97,10 @@ impl Room {
         self.value
     }
 
+    pub(crate) fn keep(&self, held: Arc<()>) {
+        drop(held);
+    }
+
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.borrow().clone()
     }
@@ -675,4 +679,66 @@ fn a_call_that_times_out_drops_its_future() {
     pool.stop().unwrap();
     let stats = pool.stats();
     assert_eq!((stats.completed, stats.failed, stats.in_flight, stats.restarts), (2, 2, 0, 0));
+}
+
+#[test]
+fn a_call_that_is_cancelled_while_it_waits_leaves_at_once() {
+    let pool = Room::init().unwrap();
+    let (events, seen) = channel();
+    let staying = gate();
+    let stays = pool.alone("x", staying.clone(), events.clone());
+    assert_eq!(next(&seen), "x in");
+    let held = Arc::new(());
+    let waiting: Vec<_> = (0..1_000).map(|_| pool.keep(held.clone())).collect();
+    let last = pool.keep(held.clone());
+    assert_eq!((pool.stats().in_flight, Arc::strong_count(&held)), (1_002, 1_002));
+    assert!(waiting.iter().all(TaskFuture::cancel));
+    assert_eq!((pool.stats().in_flight, Arc::strong_count(&held)), (2, 2));
+    staying.notify_one();
+    stays.result().unwrap();
+    last.result().unwrap();
+    pool.stop().unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.completed, stats.failed, stats.in_flight), (2, 1_000, 0));
+}
+
+/// Does not come to an end the first time.
+#[derive(Default)]
+struct Slow {
+    calls: Cell<u32>,
+}
+
+#[worker(mode = "async")]
+impl Slow {
+    #[worker(timeout = "1s")]
+    pub(crate) async fn twice(&self, context: &CallContext) -> u32 {
+        self.calls.set(self.calls.get() + 1);
+        if context.attempt() == 1 {
+            std::future::pending::<()>().await;
+        }
+        tokio::task::yield_now().await;
+        context.attempt()
+    }
+
+    pub(crate) async fn panics(&self, context: &CallContext) -> u32 {
+        tokio::task::yield_now().await;
+        assert!(context.attempt() > 2, "not yet");
+        context.attempt()
+    }
+
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.get()
+    }
+}
+
+#[test]
+fn attempts_of_a_call_are_kept_apart() {
+    let pool = Slow::options().retry(Retry::fixed().wait(Duration::ZERO)).init().unwrap();
+    let calls: Vec<_> = (0..20).map(|_| pool.twice()).collect();
+    assert_eq!(gather(calls).results().unwrap(), [2; 20]);
+    assert_eq!(pool.calls().result().unwrap(), 40);
+    assert_eq!(pool.panics().result().unwrap(), 3);
+    pool.stop().unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.completed, stats.failed, stats.retried, stats.in_flight), (22, 0, 22, 0));
 }
