@@ -24,6 +24,21 @@ pub enum Mode {
     #[default]
     Thread,
     /// A tokio runtime on a thread of its own a worker; needs the feature `tokio`.
+    ///
+    /// - `async fn`s that take `&self` run side by side in a worker, as many as `max_queued_tasks` allows; without it,
+    ///   all. The worker stays on its thread, so it may hold a `Cell` or an `Rc`.
+    /// - One that takes `&mut self` begins when those before it are done, and those behind it begin when it is. It must
+    ///   not wait for a call to its own worker: that would wait for it in turn.
+    /// - A method that is not `async` runs to its end on the worker's thread, between two polls of the others, which
+    ///   have their turn after it. What takes long is better `async`, or given to
+    ///   [`spawn_blocking`](https://docs.rs/tokio/latest/tokio/task/fn.spawn_blocking.html), or to other workers.
+    /// - A call that is cancelled, or times out, while it runs is dropped at the await point where it is.
+    /// - After a panic the worker is built anew for later calls. Those that were running beside the one that panicked
+    ///   end on the old one.
+    /// - What a method has spawned and nobody waits for ends with the worker.
+    ///
+    /// In the other modes an `async fn` runs alone in its worker. With the feature `tokio` there is a tokio runtime
+    /// under it in these too; what it has spawned goes on whenever the worker runs an `async fn`.
     Async,
     /// One operating-system process a worker, running the same executable.
     Process,

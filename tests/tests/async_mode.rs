@@ -97,6 +97,10 @@ impl Room {
         self.value
     }
 
+    pub(crate) fn keep(&self, held: Arc<()>) {
+        drop(held);
+    }
+
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.borrow().clone()
     }
@@ -390,14 +394,14 @@ fn the_window_bounds_what_runs_at_once() {
 fn a_shared_queue_fills_every_loop() {
     let pool = Room::options().max_workers(2).load_balancing(LoadBalancing::Shared).init().unwrap();
     let (events, seen) = channel();
-    let open = gate();
-    let calls: Vec<_> = (0..10).map(|index| pool.stay(format!("{index}"), open.clone(), events.clone())).collect();
+    let gates: Vec<_> = (0..10).map(|_| gate()).collect();
+    let calls: Vec<_> = gates.iter().map(|gate| pool.stay("it", gate.clone(), events.clone())).collect();
     for _ in 0..10 {
         assert!(next(&seen).ends_with("in"));
     }
     let stats = pool.stats();
     assert_eq!(stats.workers.iter().map(|worker| worker.in_flight).collect::<Vec<_>>(), [5, 5]);
-    open.notify_waiters();
+    gates.iter().for_each(|gate| gate.notify_one());
     gather(calls).results().unwrap();
     pool.stop().unwrap();
 }
@@ -439,6 +443,7 @@ fn aborting_drops_what_runs() {
     assert_eq!((next(&seen), next(&seen)), ("a in".to_owned(), "b in".to_owned()));
     let queued = pool.alone("x", gate(), events.clone());
     pool.abort().unwrap();
+    // A loop that was inside a poll right then is not waited for.
     let mut dropped = [next(&seen), next(&seen)];
     dropped.sort();
     assert_eq!(dropped, ["a dropped in stay", "b dropped in stay"]);
@@ -633,4 +638,107 @@ fn many_threads_submit_cancel_and_stop_at_once() {
     );
     assert_eq!((stats.queued, stats.in_flight), (0, 0));
     assert!(stopped.into_inner() > 0);
+}
+
+/// A call that is late, and one that is not.
+#[derive(Default)]
+struct Late;
+
+#[worker(local, mode = "async")]
+impl Late {
+    #[worker(timeout = "1s")]
+    pub(crate) async fn wait(&self, events: Events) {
+        let _guard = Guard(events, "it".to_owned());
+        std::future::pending::<()>().await;
+    }
+
+    #[worker(timeout = "1s")]
+    pub(crate) async fn wait_alone(&mut self, events: Events) {
+        let _guard = Guard(events, "it".to_owned());
+        std::future::pending::<()>().await;
+    }
+
+    pub(crate) async fn deadline(&self, context: &CallContext) -> bool {
+        context.deadline().is_some()
+    }
+}
+
+#[test]
+fn a_call_that_times_out_drops_its_future() {
+    let pool = Late::options().timeout(LONG).init().unwrap();
+    let (events, seen) = channel();
+    for alone in [false, true] {
+        let events = events.clone();
+        let late = if alone { pool.wait_alone(events) } else { pool.wait(events) };
+        let error = late.result().unwrap_err();
+        assert!(matches!(error, Error::TimedOut { .. }), "{error}");
+        let dropped = next(&seen);
+        assert!(dropped.starts_with("it dropped in wait"), "{dropped}");
+        assert!(pool.deadline().result().unwrap());
+    }
+    pool.stop().unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.completed, stats.failed, stats.in_flight, stats.restarts), (2, 2, 0, 0));
+}
+
+#[test]
+fn a_call_that_is_cancelled_while_it_waits_leaves_at_once() {
+    let pool = Room::init().unwrap();
+    let (events, seen) = channel();
+    let staying = gate();
+    let stays = pool.alone("x", staying.clone(), events.clone());
+    assert_eq!(next(&seen), "x in");
+    let held = Arc::new(());
+    let waiting: Vec<_> = (0..1_000).map(|_| pool.keep(held.clone())).collect();
+    let last = pool.keep(held.clone());
+    assert_eq!((pool.stats().in_flight, Arc::strong_count(&held)), (1_002, 1_002));
+    assert!(waiting.iter().all(TaskFuture::cancel));
+    assert_eq!((pool.stats().in_flight, Arc::strong_count(&held)), (2, 2));
+    staying.notify_one();
+    stays.result().unwrap();
+    last.result().unwrap();
+    pool.stop().unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.completed, stats.failed, stats.in_flight), (2, 1_000, 0));
+}
+
+/// Does not come to an end the first time.
+#[derive(Default)]
+struct Slow {
+    calls: Cell<u32>,
+}
+
+#[worker(mode = "async")]
+impl Slow {
+    #[worker(timeout = "1s")]
+    pub(crate) async fn twice(&self, context: &CallContext) -> u32 {
+        self.calls.set(self.calls.get() + 1);
+        if context.attempt() == 1 {
+            std::future::pending::<()>().await;
+        }
+        tokio::task::yield_now().await;
+        context.attempt()
+    }
+
+    pub(crate) async fn panics(&self, context: &CallContext) -> u32 {
+        tokio::task::yield_now().await;
+        assert!(context.attempt() > 2, "not yet");
+        context.attempt()
+    }
+
+    pub(crate) fn calls(&self) -> u32 {
+        self.calls.get()
+    }
+}
+
+#[test]
+fn attempts_of_a_call_are_kept_apart() {
+    let pool = Slow::options().retry(Retry::fixed().wait(Duration::ZERO)).init().unwrap();
+    let calls: Vec<_> = (0..20).map(|_| pool.twice()).collect();
+    assert_eq!(gather(calls).results().unwrap(), [2; 20]);
+    assert_eq!(pool.calls().result().unwrap(), 40);
+    assert_eq!(pool.panics().result().unwrap(), 3);
+    pool.stop().unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.completed, stats.failed, stats.retried, stats.in_flight), (22, 0, 22, 0));
 }

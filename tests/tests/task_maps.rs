@@ -3,7 +3,7 @@
 
 use concurry::Task;
 use concurry::prelude::*;
-use concurry_tests::{Door, Gate, Journal, Page, all_modes, apart, eventually_is};
+use concurry_tests::{Door, Gate, Journal, Page, modes, apart, eventually_is};
 
 #[task]
 fn nothing() -> u32 {
@@ -32,7 +32,7 @@ fn squares<T: Task<Args = u64, Output = u64>>(pool: &TaskPool<T>, most: u64) -> 
 
 #[test]
 fn a_map_is_in_order_and_draws_as_needed() {
-    for mode in all_modes() {
+    for mode in modes() {
         let workers = if mode == Mode::Sync { 1 } else { 3 };
         let pool = square::options().mode(mode).max_workers(workers).init().unwrap();
         assert_eq!(squares(&pool, 1_000), (0..1_000).map(|x| x * x).collect::<Vec<_>>(), "{mode}");
@@ -52,7 +52,7 @@ fn a_map_is_in_order_and_draws_as_needed() {
 
 #[test]
 fn a_map_gives_errors_in_their_places() {
-    for mode in all_modes() {
+    for mode in modes() {
         let pool = parsed::options().mode(mode).init().unwrap();
         let texts = ["1", "x", "3"].map(str::to_owned);
         let results: Vec<_> = pool.map(texts).map(|result| result.ok()).collect();
@@ -101,7 +101,7 @@ fn dropping_a_map_cancels_what_was_not_taken() {
 
 #[test]
 fn an_unordered_map_gives_each_index_once_and_the_first_to_finish_first() {
-    for mode in all_modes() {
+    for mode in modes() {
         let workers = if mode == Mode::Sync { 1 } else { 2 };
         let pool = square::options().mode(mode).max_workers(workers).init().unwrap();
         let mut results: Vec<(usize, u64)> =

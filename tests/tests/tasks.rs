@@ -7,7 +7,7 @@ use std::thread;
 
 use concurry::Error;
 use concurry::prelude::*;
-use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, all_modes, all_ok, apart, eventually, is_alive};
+use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, modes, all_ok, apart, eventually, is_alive};
 
 mod kinds {
     //! Tasks of every kind of signature.
@@ -56,7 +56,7 @@ mod kinds {
 #[test]
 fn every_kind_of_function_runs_in_every_mode() {
     use kinds::{context, later, nothing, one, parsed, several};
-    for mode in all_modes() {
+    for mode in modes() {
         let pool = nothing::options().mode(mode).init().unwrap();
         assert_eq!(pool.submit(()).soon().unwrap(), 7, "{mode}");
 
@@ -303,7 +303,7 @@ fn a_mode_that_is_not_built_is_what_the_call_comes_to() {
 
 #[test]
 fn panics_and_deaths_name_the_task_once_and_cost_one_call() {
-    for mode in all_modes() {
+    for mode in modes() {
         let pool = kinds::way::options().mode(mode).init().unwrap();
         let error = pool.submit(Way::Panic).soon().unwrap_err();
         assert!(matches!(error, Error::Panicked { .. }), "{mode}: {error:?}");

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) max_workers: usize,
     pub(crate) max_queued_tasks: Option<usize>,
     pub(crate) window_given: bool,
+    /// Whether its workers run calls side by side.
+    pub(crate) side_by_side: bool,
     pub(crate) load_balancing: LoadBalancing,
     pub(crate) on_demand: bool,
     pub(crate) max_restarts: u32,
@@ -34,7 +36,8 @@ impl Settings {
     /// Of values each of which is allowed. `Err` tells what does not go together.
     pub(super) fn of(options: Options, values: Values, retries: Retries) -> Result<Self, String> {
         together(&values)?;
-        let Options { worker, on_worker_start, .. } = options;
+        let Options { worker, methods, on_worker_start, .. } = options;
+        let shares = methods.iter().any(|method| method.asynchronous && !method.exclusive);
         Ok(Settings {
             worker,
             name: values.name.value.unwrap_or_else(|| worker.to_owned()),
@@ -42,6 +45,7 @@ impl Settings {
             max_workers: values.max_workers.value.unwrap_or(1),
             max_queued_tasks: values.max_queued_tasks.value,
             window_given: values.max_queued_tasks.origin != Origin::Default,
+            side_by_side: shares && values.mode.value == Some(Mode::Async),
             load_balancing: values.load_balancing.value.unwrap_or_default(),
             on_demand: values.on_demand.value.unwrap_or_default(),
             max_restarts: values.max_restarts.value.unwrap_or_default(),
@@ -58,8 +62,8 @@ impl Settings {
     pub(crate) fn window(&self) -> usize {
         if self.on_demand {
             1
-        } else if self.load_balancing == LoadBalancing::Shared && !self.window_given && self.mode != Mode::Async {
-            // A shared queue hands a task to whichever worker is free, so none is sent ahead. An event loop always is.
+        } else if self.load_balancing == LoadBalancing::Shared && !self.window_given && !self.side_by_side {
+            // A shared queue hands a task to whichever worker is free, so none is sent ahead.
             1
         } else {
             self.max_queued_tasks.unwrap_or(usize::MAX)

@@ -281,7 +281,7 @@ impl<W: Worker> Attendant<W> {
 
     /// The worker has died of `status`: it takes the calls that were running with it.
     pub(super) fn bury(&self, status: &str) {
-        for ticket in self.link.take_running() {
+        for ticket in self.link.tickets() {
             let worker = format!("{}[{}]", W::NAME, self.place.index);
             ticket.job.fail(Error::worker_died(status).at(worker, ticket.job.header().method_name()));
         }

@@ -1,8 +1,8 @@
 //! The line in front of a loop, and the tickets of the calls inside: all that other threads see of it.
 //!
-//! A call that was sent is in the line until the loop lets it begin, then under its id among those that run until the
-//! loop is done with it, so that whoever gives the loop up finds every call that has not come back. Nothing of the
-//! user's runs under the lock.
+//! A job that was sent waits here until the loop lets it begin, and is here as a ticket until the loop is done with it,
+//! so that whoever gives the loop up finds everything that has not come back. One that is cancelled while it waits
+//! leaves at once. Nothing of the user's runs under the lock.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -15,7 +15,7 @@ use super::door::Door;
 use crate::backend::{End, Link};
 use crate::call::{Call, Header, Interrupt, Job};
 
-/// So many jobs that are over are worth looking through the line for.
+/// A line shorter than this is not worth looking through.
 const MANY: usize = 64;
 
 /// A call that runs, and the way to stop it.
@@ -67,15 +67,61 @@ pub(super) enum Next<H> {
     Finished,
 }
 
+/// A call and its attempt: another attempt may come while the loop is not done with the one before.
+type Key = (u64, u32);
+
+/// Where a job is.
+enum Stage {
+    Waiting(Job),
+    Running(Arc<Ticket>),
+}
+
 #[derive(Default)]
 struct Line {
-    waiting: VecDeque<Job>,
-    /// How many of them may be over, as far as anybody said.
-    over: usize,
-    running: HashMap<u64, Arc<Ticket>>,
+    jobs: HashMap<Key, Stage>,
+    /// Those that wait, in order, and some that have left since.
+    order: VecDeque<Key>,
+    running: usize,
     finish: bool,
     /// There while the loop does not know of everything here.
     waker: Option<Waker>,
+}
+
+impl Line {
+    /// The first that waits.
+    fn first(&mut self) -> Option<(Key, &Job)> {
+        while let Some(key) = self.order.front() {
+            if matches!(self.jobs.get(key), Some(Stage::Waiting(_))) {
+                break;
+            }
+            self.order.pop_front();
+        }
+        let key = *self.order.front()?;
+        match self.jobs.get(&key) {
+            Some(Stage::Waiting(job)) => Some((key, job)),
+            _ => None,
+        }
+    }
+
+    /// Takes one that waits out of the line.
+    fn take(&mut self, key: Key) -> Option<Job> {
+        match self.jobs.remove(&key) {
+            Some(Stage::Waiting(job)) => Some(job),
+            Some(running) => {
+                self.jobs.insert(key, running);
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// Forgets the places of those that have left, once they are the most of the line.
+    fn close_ranks(&mut self) {
+        let waiting = self.jobs.len() - self.running;
+        if self.order.len() > MANY && self.order.len() > 2 * waiting {
+            self.order.retain(|key| matches!(self.jobs.get(key), Some(Stage::Waiting(_))));
+        }
+    }
 }
 
 #[derive(Default)]
@@ -122,74 +168,77 @@ impl LoopLink {
     /// Takes the next call out of the line, if `admit` has something for it to hold.
     pub(super) fn next<H>(&self, admit: impl FnOnce(&Header) -> Option<H>) -> Next<H> {
         let mut line = self.lock();
-        let Some(first) = line.waiting.front() else {
-            return match (line.finish, line.running.is_empty()) {
-                (true, true) => Next::Finished,
-                (true, false) => Next::Blocked,
+        let Some((key, first)) = line.first() else {
+            return match (line.finish, line.running) {
+                (true, 0) => Next::Finished,
+                (true, _) => Next::Blocked,
                 _ => Next::Nothing,
             };
         };
-        let held = if first.is_over() {
-            None
-        } else {
-            let held = admit(first.header());
-            if held.is_none() {
-                return Next::Blocked;
-            }
-            held
-        };
-        let Some(job) = line.waiting.pop_front() else { return Next::Nothing };
+        let over = first.is_over();
+        let held = if over { None } else { admit(first.header()) };
+        if held.is_none() && !over {
+            return Next::Blocked;
+        }
+        let Some(job) = line.take(key) else { return Next::Nothing };
         let Some(held) = held else { return Next::Over(job) };
         let ticket = Ticket::new(job);
         // Before it has begun, so that there is no moment at which it is nowhere.
-        line.running.insert(ticket.job.header().id, ticket.clone());
+        line.jobs.insert(key, Stage::Running(ticket.clone()));
+        line.running += 1;
         Next::Begin(ticket, held)
     }
 
     /// The loop is done with a call; whether that was the last one that ran.
     pub(super) fn leave(&self, ticket: &Ticket) -> bool {
         let mut line = self.lock();
-        let gone = line.running.remove(&ticket.job.header().id);
-        let last = line.running.is_empty();
+        let gone = line.jobs.remove(&key(&ticket.job));
+        line.running -= usize::from(gone.is_some());
+        let last = line.running == 0;
         drop(line);
         drop(gone);
         last
     }
 
-    /// Takes the calls that run.
-    pub(super) fn take_running(&self) -> Vec<Arc<Ticket>> {
-        let running = std::mem::take(&mut self.lock().running);
-        running.into_values().collect()
+    /// The calls that run.
+    pub(super) fn tickets(&self) -> Vec<Arc<Ticket>> {
+        let running = |stage: &Stage| match stage {
+            Stage::Running(ticket) => Some(ticket.clone()),
+            Stage::Waiting(_) => None,
+        };
+        self.lock().jobs.values().filter_map(running).collect()
     }
+}
+
+fn key(job: &Job) -> Key {
+    (job.header().id, job.attempt())
 }
 
 impl Link for LoopLink {
     fn send(&self, job: Job) {
-        self.change(|line| line.waiting.push_back(job));
+        let key = key(&job);
+        self.change(|line| {
+            line.order.push_back(key);
+            line.jobs.insert(key, Stage::Waiting(job));
+        });
     }
 
     fn interrupt(&self, id: u64, attempt: u32, _how: Interrupt) {
         let mut line = self.lock();
-        let running = line.running.get(&id).filter(|ticket| ticket.job.attempt() == attempt).cloned();
-        if let Some(ticket) = running {
-            drop(line);
-            ticket.stop();
-            return;
-        }
-        // What has not begun finds out when it is its turn, or leaves here, once there is so much of it that looking
-        // through the line costs less than keeping it.
-        line.over += 1;
-        let over = if line.over > MANY && line.over * 2 > line.waiting.len() {
-            line.over = 0;
-            let (over, going) = std::mem::take(&mut line.waiting).into_iter().partition(Job::is_over);
-            line.waiting = going;
-            over
-        } else {
-            VecDeque::new()
+        let over = match line.jobs.get(&(id, attempt)) {
+            Some(Stage::Running(ticket)) => {
+                let ticket = ticket.clone();
+                drop(line);
+                ticket.stop();
+                return;
+            }
+            Some(Stage::Waiting(job)) if job.is_over() => line.take((id, attempt)),
+            _ => return,
         };
+        line.close_ranks();
         drop(line);
         drop(over);
-        // It may have been the one that all others wait behind.
+        // All others may have been waiting behind it.
         self.wake();
     }
 
@@ -204,10 +253,12 @@ impl Link for LoopLink {
     }
 
     fn drain(&self) -> Vec<Job> {
-        self.lock().waiting.drain(..).collect()
+        let mut line = self.lock();
+        let order = std::mem::take(&mut line.order);
+        order.into_iter().filter_map(|key| line.take(key)).collect()
     }
 
     fn running(&self) -> Vec<Call> {
-        self.lock().running.values().map(|ticket| ticket.job.call().clone()).collect()
+        self.tickets().iter().map(|ticket| ticket.job.call().clone()).collect()
     }
 }
