@@ -181,7 +181,7 @@ impl fmt::Display for Problem {
                 "a `'static` borrow cannot travel as a result: return an owned type, as in `String` for `&'static str`, or mark the block `#[worker(local)]`",
             ),
             Problem::ImplReturn => f.write_str(
-                "a result cannot be an `impl Trait`; write the type out, as in `Vec<u64>` for `impl Iterator<Item = u64>`",
+                "a result cannot be an `impl Trait`; write the type out, as in `Vec<u64>` for `impl Iterator<Item = u64>`; for an `impl Future`, write an `async fn`",
             ),
             Problem::NeverReturn => f.write_str("a call that never returns has no result to wait for; return `()`"),
             Problem::ParamCfg => f.write_str("an argument cannot stand under a condition; put the `#[cfg(..)]` on two versions of the function"),

@@ -8,6 +8,9 @@ mod hygiene;
 mod model;
 mod options;
 mod parse;
+mod show;
+#[cfg(test)]
+mod tests;
 mod value;
 mod words;
 
@@ -18,13 +21,13 @@ use syn::{Attribute, Generics, Ident, Item, ItemFn, ItemImpl};
 use crate::diagnostics::{Diagnostics, Problem};
 use crate::options::{Options, Place};
 
-/// WORKER_DOCS
+#[doc = include_str!("../docs/worker.md")]
 #[proc_macro_attribute]
 pub fn worker(attr: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     worker_item(attr.into(), item.into()).into()
 }
 
-/// TASK_DOCS
+#[doc = include_str!("../docs/task.md")]
 #[proc_macro_attribute]
 pub fn task(attr: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     task_item(attr.into(), item.into()).into()
@@ -92,7 +95,7 @@ fn worker_block(attr: TokenStream, mut block: ItemImpl, mut diagnostics: Diagnos
         return with(diagnostics, fallback::worker(&worker));
     }
     let expansion = expand::worker(&worker);
-    show(&model::plain(&worker.name), &expansion);
+    show::show(&model::plain(&worker.name), &expansion);
     expansion
 }
 
@@ -141,13 +144,6 @@ fn task_function(attr: TokenStream, mut function: ItemFn, mut diagnostics: Diagn
         return with(diagnostics, fallback::task(&options, &function, &method));
     }
     let expansion = expand::task::task(&options, &function, &method);
-    show(&method.name(), &expansion);
+    show::show(&method.name(), &expansion);
     expansion
-}
-
-/// Prints an expansion where `CONCURRY_EXPAND` asks for it.
-fn show(name: &str, expansion: &TokenStream) {
-    if std::env::var_os("CONCURRY_EXPAND").is_some_and(|wanted| wanted == name) {
-        eprintln!("{expansion}");
-    }
 }

@@ -43,7 +43,7 @@ const OURS: &[(&str, &[Place])] = &[
 ];
 
 /// Every option, and where it may stand.
-fn known() -> impl Iterator<Item = (&'static str, &'static [Place])> {
+pub(crate) fn known() -> impl Iterator<Item = (&'static str, &'static [Place])> {
     let shared = TABLE.iter().map(|row| (row.name, if row.methods { METHODS } else { POOLS }));
     shared.chain(OURS.iter().copied())
 }

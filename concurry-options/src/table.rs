@@ -80,8 +80,16 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// How long a call may take from its submission.
+            /// How long an attempt of a call may take from its submission, the time in queues included.
             timeout: Span {
+                methods: true,
+                default: |_| None,
+                unset: "none",
+                hint: "",
+            }
+
+            /// How long an attempt of a call may take from the beginning of its method.
+            run_timeout: Span {
                 methods: true,
                 default: |_| None,
                 unset: "none",
@@ -154,6 +162,6 @@ mod tests {
         }
         assert!(entry("modes").is_none());
         let methods: Vec<&str> = TABLE.iter().filter(|entry| entry.methods).map(|entry| entry.name).collect();
-        assert_eq!(methods, ["timeout", "num_retries"]);
+        assert_eq!(methods, ["timeout", "run_timeout", "num_retries"]);
     }
 }

@@ -9,10 +9,12 @@ pub use crate::balance::LoadBalancing;
 pub use crate::config::Attributes;
 pub use crate::context::CallContext;
 pub use crate::demands::{
-    Crosses, Kept, Owned, Returned, Startable, Travels, Wired, argument, copy, crosses, outcome, probes, travels,
+    Crosses, Kept, Owned, Repeated, Returned, Startable, Travels, Wired, argument, copy, crosses, outcome, probes,
+    travels,
 };
 pub use crate::error::{BoxError, Captured, Error, MethodError, Probe, Result, capture_traits as capture};
 pub use crate::future::{Arg, Args, IntoArg, TaskFuture};
+pub use crate::limits::LimitSource;
 pub use crate::mode::Mode;
 pub use crate::options::Options;
 pub use crate::pool::{Client, Pool, WorkerClient, start};

@@ -132,6 +132,17 @@ impl<W> Wired<W> {
     }
 }
 
+/// Stands for the type of an argument in the traits of [`probes`].
+pub struct Repeated<T>(PhantomData<fn() -> T>);
+
+impl<T> Repeated<T> {
+    /// A probe of the type that is named.
+    #[allow(clippy::new_without_default, reason = "generated code alone makes these")]
+    pub const fn new() -> Self {
+        Repeated(PhantomData)
+    }
+}
+
 /// The traits that generated code brings into scope; a call on `&&probe` takes the first that the type has.
 pub mod probes {
     use super::*;
@@ -213,6 +224,28 @@ pub mod probes {
             client.call_local(method, args, build)
         }
     }
+
+    /// Arguments that can be given to more than one attempt.
+    pub trait Many<T> {
+        #[doc(hidden)]
+        fn repeat(&self, argument: &T) -> Option<T>;
+    }
+
+    impl<T: Clone> Many<T> for &Repeated<T> {
+        fn repeat(&self, argument: &T) -> Option<T> {
+            Some(argument.clone())
+        }
+    }
+
+    /// Arguments that are given away.
+    pub trait Once<T> {
+        #[doc(hidden)]
+        fn repeat(&self, _argument: &T) -> Option<T> {
+            None
+        }
+    }
+
+    impl<T> Once<T> for Repeated<T> {}
 
     /// Workers whose messages travel.
     pub trait FarWorker<W: Worker> {

@@ -16,7 +16,6 @@ mod mode;
 mod options;
 mod panics;
 mod pool;
-#[allow(dead_code, unused_imports, reason = "what decides on retries is asked by the retrying driver")]
 mod retry;
 mod run;
 mod spin;

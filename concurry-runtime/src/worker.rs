@@ -52,9 +52,7 @@ pub trait Worker: Sized + 'static {
     /// Which method a message is for.
     fn method_of(message: &Self::Message) -> usize;
     /// A copy of a message, for another attempt; `None` where one of its arguments has no `Clone`.
-    fn copy_message(_message: &Self::Message) -> Option<Self::Message> {
-        None
-    }
+    fn copy_message(message: &Self::Message) -> Option<Self::Message>;
     /// Calls a method that takes `&self`, or no `self` at all: the asynchronous ones can run side by side.
     fn share<'a>(&'a self, message: Self::Message, context: &'a CallContext, reply: Reply<'a>) -> Run<'a, Replied> {
         let _ = (message, context);

@@ -42,6 +42,13 @@ pub fn apart() -> Vec<Mode> {
     vec![Mode::Thread, Mode::Async, Mode::Process]
 }
 
+/// Every mode, event loops among them, for what holds in those too.
+pub fn all_modes() -> Vec<Mode> {
+    let mut modes = modes();
+    modes.push(Mode::Async);
+    modes
+}
+
 /// Waiting for a future with a bound.
 pub trait Soon<T> {
     /// What it comes to; the test fails where that takes longer than [`LONG`].

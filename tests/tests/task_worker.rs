@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use concurry::prelude::*;
 use concurry::{Error, RemoteError, TaskWorkerClient};
-use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, all_ok, apart, eventually_is, modes};
+use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, all_modes, all_ok, apart, eventually_is};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// The modes whose workers share memory with the caller.
-const SHARED: [Mode; 2] = [Mode::Sync, Mode::Thread];
+const SHARED: [Mode; 3] = [Mode::Sync, Mode::Thread, Mode::Async];
 
 fn pool(mode: Mode) -> TaskWorkerClient {
     TaskWorker::options().mode(mode).init().unwrap()
@@ -61,7 +61,7 @@ fn size_of_in<T: 'static>(pool: &TaskWorkerClient) -> TaskFuture<usize> {
 
 #[test]
 fn functions_run_everywhere() {
-    for mode in modes() {
+    for mode in all_modes() {
         let pool = pool(mode);
         assert_eq!(pool.submit_with(21, double).soon().unwrap(), 42, "{mode}");
         assert_eq!(pool.submit_with(21, |x| x + 1).soon().unwrap(), 22, "{mode}");
@@ -143,7 +143,7 @@ fn measured(text: String) -> Result<usize, TooLong> {
 
 #[test]
 fn what_returns_a_result_gives_its_value_and_its_error_is_the_call_s() {
-    for mode in modes() {
+    for mode in all_modes() {
         let pool = pool(mode);
         assert_eq!(pool.try_submit_with("abc".to_owned(), measured).soon().unwrap(), 3, "{mode}");
         let error = pool.try_submit_with("abcd".to_owned(), measured).soon().unwrap_err();
@@ -194,7 +194,7 @@ fn errors_of_every_kind_are_taken() {
 
 #[test]
 fn maps_are_in_order_and_draw_as_needed() {
-    for mode in modes() {
+    for mode in all_modes() {
         let workers = if mode == Mode::Sync { 1 } else { 3 };
         let pool = TaskWorker::options().mode(mode).max_workers(workers).init().unwrap();
         let all: Vec<u64> = pool.map(0..1_000, double).collect::<concurry::Result<_>>().unwrap();
@@ -244,7 +244,7 @@ fn cancelled_calls_do_not_run_and_a_dropped_map_cancels_its_calls() {
 
 #[test]
 fn a_panic_or_a_death_costs_one_call() {
-    for mode in modes() {
+    for mode in all_modes() {
         let pool = pool(mode);
         let error = pool.submit_with(Way::Panic, Way::go).soon().unwrap_err();
         assert!(matches!(error, Error::Panicked { .. }), "{mode}: {error:?}");
@@ -306,7 +306,7 @@ fn what_cannot_be_encoded_or_decoded_is_the_call_s_error_and_the_worker_lives_on
 
 #[test]
 fn a_function_can_ask_for_its_call() {
-    for mode in modes() {
+    for mode in all_modes() {
         let pool = TaskWorker::options().mode(mode).name("asked").init().unwrap();
         let asked = pool.submit_with((), |()| {
             concurry::current().map(|call| (call.pool_name().to_owned(), call.method().to_owned(), call.attempt()))

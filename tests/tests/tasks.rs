@@ -5,9 +5,9 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
+use concurry::Error;
 use concurry::prelude::*;
-use concurry::{Error, Task};
-use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, all_ok, apart, eventually, eventually_is, is_alive, modes};
+use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, all_modes, all_ok, apart, eventually, is_alive};
 
 mod kinds {
     //! Tasks of every kind of signature.
@@ -56,7 +56,7 @@ mod kinds {
 #[test]
 fn every_kind_of_function_runs_in_every_mode() {
     use kinds::{context, later, nothing, one, parsed, several};
-    for mode in modes() {
+    for mode in all_modes() {
         let pool = nothing::options().mode(mode).init().unwrap();
         assert_eq!(pool.submit(()).soon().unwrap(), 7, "{mode}");
 
@@ -303,7 +303,7 @@ fn a_mode_that_is_not_built_is_what_the_call_comes_to() {
 
 #[test]
 fn panics_and_deaths_name_the_task_once_and_cost_one_call() {
-    for mode in modes() {
+    for mode in all_modes() {
         let pool = kinds::way::options().mode(mode).init().unwrap();
         let error = pool.submit(Way::Panic).soon().unwrap_err();
         assert!(matches!(error, Error::Panicked { .. }), "{mode}: {error:?}");
@@ -371,121 +371,6 @@ fn on_demand_each_call_has_a_worker_of_its_own() {
     assert!(pids.into_iter().all(|pid| !is_alive(pid)));
 }
 
-/// Whatever the task, a pool of it maps in order.
-fn squares<T: Task<Args = u64, Output = u64>>(pool: &TaskPool<T>, most: u64) -> Vec<u64> {
-    pool.map(0..most).collect::<concurry::Result<_>>().unwrap()
-}
-
-#[test]
-fn a_map_is_in_order_and_draws_as_needed() {
-    for mode in modes() {
-        let workers = if mode == Mode::Sync { 1 } else { 3 };
-        let pool = kinds::one::options().mode(mode).max_workers(workers).init().unwrap();
-        assert_eq!(squares(&pool, 1_000), (0..1_000).map(|x| x * x).collect::<Vec<_>>(), "{mode}");
-
-        let mut drawn = 0u64;
-        let endless = (0..).inspect(|_| drawn += 1);
-        let mut results = pool.map(endless).look_ahead(10);
-        for x in 0..500u64 {
-            assert_eq!(results.next().unwrap().unwrap(), x * x, "{mode}");
-        }
-        drop(results);
-        assert!((500..=510).contains(&drawn), "{mode}: {drawn} were drawn");
-        assert_eq!(pool.map(vec![1; 10]).len(), 10);
-        assert_eq!(pool.map(vec![]).count(), 0);
-    }
-}
-
-#[test]
-fn a_map_gives_errors_in_their_places() {
-    for mode in modes() {
-        let pool = kinds::parsed::options().mode(mode).init().unwrap();
-        let texts = ["1", "x", "3"].map(str::to_owned);
-        let results: Vec<_> = pool.map(texts).map(|result| result.ok()).collect();
-        assert_eq!(results, [Some(1), None, Some(3)], "{mode}");
-        let pairs = kinds::several::options().mode(mode).init().unwrap();
-        let args = (0..2).map(|x| (vec![x], (x, x), "t".to_owned(), vec![], vec![]));
-        let texts: Vec<_> = pairs.map(args).collect::<concurry::Result<_>>().unwrap();
-        assert_eq!(texts, ["[0, 0] t  0", "[1, 2] t  0"], "{mode}");
-    }
-    assert_eq!(kinds::nothing::map([(), ()]).collect::<concurry::Result<Vec<_>>>().unwrap(), [7, 7]);
-}
-
-#[task]
-fn knocks(door: Option<Door>, page: &Page, x: u64) -> u64 {
-    page.note(x);
-    if let Some(door) = door {
-        door.knock();
-    }
-    x
-}
-
-#[test]
-fn dropping_a_map_cancels_what_was_not_taken() {
-    for mode in apart() {
-        let (gate, journal) = (Gate::new(), Journal::new());
-        let pool = knocks::options().mode(mode).init().unwrap();
-        let mut drawn = 0;
-        let args = |x: u64| ((x == 1).then(|| gate.door()), journal.page(), x);
-        let mut results = pool.map((0..).inspect(|_| drawn += 1).map(args));
-        assert_eq!(results.next().unwrap().unwrap(), 0);
-        let visitor = gate.visitor();
-        drop(results);
-        // Only the one that stands at the gate is left; how it ends is its own affair.
-        eventually_is("calls that have come to something", drawn - 1, || {
-            let stats = pool.stats();
-            stats.completed + stats.failed
-        });
-        visitor.pass("");
-        pool.wait_idle();
-        assert_eq!(journal.numbers(), [0, 1], "{mode}");
-        let stats = pool.stats();
-        assert_eq!((stats.queued, stats.in_flight), (0, 0), "{mode}");
-        pool.stop().unwrap();
-    }
-}
-
-#[test]
-fn an_unordered_map_gives_each_index_once_and_the_first_to_finish_first() {
-    for mode in modes() {
-        let workers = if mode == Mode::Sync { 1 } else { 2 };
-        let pool = kinds::one::options().mode(mode).max_workers(workers).init().unwrap();
-        let mut results: Vec<(usize, u64)> =
-            pool.map_unordered(5..1_005).map(|(index, result)| (index, result.unwrap())).collect();
-        results.sort_unstable();
-        let expected: Vec<_> = (5..1_005u64).enumerate().map(|(index, x)| (index, x * x)).collect();
-        assert_eq!(results, expected, "{mode}");
-    }
-    for mode in apart() {
-        let (gate, journal) = (Gate::new(), Journal::new());
-        let pool = knocks::options().mode(mode).max_workers(2).load_balancing(LoadBalancing::Shared).init().unwrap();
-        let door = |x: u64| (x == 0).then(|| gate.door());
-        let mut results = pool.map_unordered((0..20).map(|x| (door(x), journal.page(), x)));
-        let mut others: Vec<usize> = results.by_ref().take(19).map(|(index, _)| index).collect();
-        others.sort_unstable();
-        assert_eq!(others, (1..20).collect::<Vec<_>>(), "{mode}");
-        gate.visitor().pass("");
-        assert!(matches!(results.next(), Some((0, Ok(0)))), "{mode}");
-        assert!(results.next().is_none());
-    }
-}
-
-#[test]
-fn a_map_of_the_own_pool_goes_on_after_a_stop() {
-    #[task(mode = "thread")]
-    fn plus(x: u64) -> u64 {
-        x + 1
-    }
-    let mut results = plus::map(0..).look_ahead(4);
-    for x in 0..20 {
-        assert_eq!(results.next().unwrap().unwrap(), x + 1);
-        plus::stop().unwrap();
-    }
-    let mut unordered = plus::map_unordered([1]);
-    assert!(matches!(unordered.next(), Some((0, Ok(2)))));
-    assert!(unordered.next().is_none());
-}
-
 #[test]
 fn a_task_can_stop_its_own_pool() {
     #[task(mode = "thread")]
@@ -501,4 +386,23 @@ fn a_task_can_stop_its_own_pool() {
         assert!(quits_here().soon().unwrap());
     }
     quits::stop().unwrap();
+}
+
+#[test]
+fn a_task_in_a_process_may_call_another_whose_workers_end_with_it() {
+    #[task(mode = "process")]
+    fn inner(x: u64) -> (u64, u32) {
+        (x + 1, std::process::id())
+    }
+    #[task(mode = "process")]
+    fn outer(x: u64) -> concurry::Result<(u64, u32, u32)> {
+        let (y, pid) = inner(x).result()?;
+        Ok((y + 1, pid, std::process::id()))
+    }
+    let (y, inner_pid, outer_pid) = outer(1).soon().unwrap();
+    assert_eq!(y, 3);
+    assert!(inner_pid != outer_pid && outer_pid != std::process::id());
+    outer::stop().unwrap();
+    assert!(!is_alive(outer_pid));
+    eventually("the inner worker has ended with the outer one", || !is_alive(inner_pid));
 }

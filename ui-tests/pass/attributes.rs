@@ -167,3 +167,44 @@ fn options_can_be_kept_copied_and_shown() -> concurry::Result<()> {
     assert!(format!("{options:?} {first:?}").contains("Defaults"));
     Ok(())
 }
+
+/// What bincode cannot carry.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum Untagged {
+    /// A number.
+    Number(u64),
+    /// A text.
+    Text(String),
+}
+
+/// Says everything by name.
+#[derive(Default)]
+pub struct Described;
+
+#[worker(codec = "msgpack")]
+impl Described {
+    /// Gives back what it was given.
+    pub fn same(&self, value: Untagged, bytes: &[u8]) -> (Untagged, Vec<u8>) {
+        (value, bytes.to_vec())
+    }
+}
+
+/// The same as a task.
+#[task(codec = "msgpack", mode = "process")]
+fn same(value: Untagged) -> Untagged {
+    value
+}
+
+#[test]
+fn the_codec_is_chosen() -> concurry::Result<()> {
+    for mode in MODES {
+        let pool = Described::options().mode(mode).init()?;
+        for value in [Untagged::Number(7), Untagged::Text("seven".to_owned())] {
+            assert_eq!(pool.same(&value, [1, 2]).result()?, (value.clone(), vec![1, 2]));
+            assert_eq!(same(&value).result()?, value);
+        }
+        pool.stop()?;
+    }
+    same::stop()
+}

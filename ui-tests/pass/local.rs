@@ -96,7 +96,7 @@ impl<T> Generic<T> {
 
 #[test]
 fn what_is_send_travels_as_it_is() -> concurry::Result<()> {
-    for mode in [Mode::Sync, Mode::Thread] {
+    for mode in [Mode::Sync, Mode::Thread, Mode::Async] {
         let counter = Arc::new(AtomicU64::new(0));
         let pool = Runner::options().mode(mode).init("runner", counter.clone())?;
         let by = 3;

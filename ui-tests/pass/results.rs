@@ -22,6 +22,7 @@ impl fmt::Display for Refused {
 
 impl StdError for Refused {}
 
+pub type Fixed = &'static str;
 pub type Answer = Result<u64, Refused>;
 pub type Fallible<T = u64, E = Refused> = std::result::Result<T, E>;
 
@@ -62,6 +63,10 @@ impl Returns {
 
     pub fn fixed(&self, ok: bool) -> Result<u64, &'static str> {
         if ok { Ok(5) } else { Err("fixed text") }
+    }
+
+    pub fn fixed_alias(&self) -> Result<(), Fixed> {
+        Err("fixed by another name")
     }
 
     pub fn boxed(&self, ok: bool) -> Result<u64, Box<dyn StdError + Send + Sync>> {
@@ -133,6 +138,7 @@ fn every_result_is_projected() -> concurry::Result<()> {
         assert_eq!(pool.nested().result()?, Err("inside".to_owned()));
         pool.later(true).result()?;
         assert!(pool.later(false).result().is_err_and(|error| error.is::<Refused>()));
+        assert!(pool.fixed_alias().result().is_err_and(|error| error.to_string().contains("fixed by another name")));
         assert!(pool.unit().result().is_err_and(|error| error.is::<fmt::Error>()));
         pool.stop()?;
     }

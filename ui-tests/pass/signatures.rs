@@ -33,6 +33,13 @@ impl Odd {
     /// A constant of the block stays where it is.
     pub const FACTOR: u64 = 3;
 
+    /// So does one that a type speaks of.
+    pub const SIZE: usize = 2;
+
+    pub fn sized(&self, array: [u8; Self::SIZE], maybe: Option<[u8; Odd::SIZE]>) -> [u8; Self::SIZE] {
+        maybe.unwrap_or(array)
+    }
+
     pub fn mutable(&self, mut numbers: Vec<u64>, mut by: u64) -> Vec<u64> {
         by *= Self::FACTOR;
         numbers.push(by);
@@ -178,6 +185,7 @@ fn every_argument_arrives() -> concurry::Result<()> {
         assert_eq!(pool.named_lifetimes("a", "bc").result()?, 3);
         assert_eq!(pool.explicit(1u64).result()? + pool.explicit_mut(2u64).result()?, 3);
         assert_eq!(pool.constant(5u64).result()?, 5);
+        assert_eq!(pool.sized([1, 2], None).result()?, [1, 2]);
         pool.nothing().result()?;
         pool.unit(()).result()?;
         assert_eq!(pool.parenthesised(2u64, "ab").result()?, 4);

@@ -11,4 +11,4 @@ pub mod reexport {
 }
 
 /// The modes that every expansion is run in.
-pub const MODES: [Mode; 3] = [Mode::Sync, Mode::Thread, Mode::Process];
+pub const MODES: [Mode; 4] = [Mode::Sync, Mode::Thread, Mode::Async, Mode::Process];

@@ -45,6 +45,7 @@ pub(crate) fn worker(
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
         quote!(#(#cfgs)* #message::#variant { .. } => #numbers::#variant as usize,)
     });
+    let copies = shape.methods.iter().map(|method| copy(shape, method));
     let (share, own) = (door(shape, callee, false), door(shape, callee, true));
     let construct = match shape.constructor {
         Some(constructor) if constructor.is_async() => quote!(#private::Run::going(async move { #construct })),
@@ -72,7 +73,7 @@ pub(crate) fn worker(
     let never = shape.is_generic().then(|| quote!(#message::#phantom(_, ref never) => match *never {},));
     quote! {
         #[allow(unused_imports)]
-        use #private::probes::{Far as _, FarWorker as _, Near as _, NearWorker as _};
+        use #private::probes::{Far as _, FarWorker as _, Many as _, Near as _, NearWorker as _, Once as _};
 
         #[allow(dead_code)]
         enum #numbers { #(#numbered)* }
@@ -99,6 +100,10 @@ pub(crate) fn worker(
 
             fn method_of(#argument: &Self::Message) -> usize {
                 match *#argument { #(#number_arms)* #never }
+            }
+
+            fn copy_message(#argument: &Self::Message) -> #private::std::option::Option<Self::Message> {
+                match *#argument { #(#copies)* #never }
             }
 
             #share
@@ -218,6 +223,25 @@ fn fields(method: &Method) -> TokenStream {
         quote!(#field: #name,)
     });
     quote!(#(#fields)*)
+}
+
+/// A copy of a message, if every argument in it has a `Clone`.
+fn copy(shape: &Shape<'_>, method: &Method) -> TokenStream {
+    let (message, private) = (&shape.message, &shape.private);
+    let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
+    let named = |position: usize| local(&format!("arg{position}"));
+    let taken = method.arguments().enumerate().map(|(position, param)| {
+        let (field, name) = (&param.field, named(position));
+        quote!(#field: ref #name,)
+    });
+    let copied = method.arguments().enumerate().map(|(position, param)| {
+        let (field, held, name) = (&param.field, &param.held, named(position));
+        quote!(#field: (&&#private::Repeated::<#held>::new()).repeat(#name)?,)
+    });
+    quote! {
+        #(#cfgs)*
+        #message::#variant { #(#taken)* } => #private::std::option::Option::Some(#message::#variant { #(#copied)* }),
+    }
 }
 
 fn arm(shape: &Shape<'_>, method: &Method, callee: &dyn Fn(&Method) -> TokenStream) -> TokenStream {

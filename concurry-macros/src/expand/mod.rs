@@ -167,12 +167,12 @@ impl Output {
 }
 
 /// What the user's own code is allowed, the code that repeats parts of it is too.
-pub(crate) fn allowed(shape: &Shape<'_>) -> TokenStream {
+pub(crate) fn allowed(shape: &Shape<'_>) -> Option<TokenStream> {
     let functions = shape.methods.iter().copied().chain(shape.constructor);
-    let lints = shape.lints.iter().chain(functions.flat_map(|function| &function.attributes.lints));
+    let lints: Vec<_> = shape.lints.iter().chain(functions.flat_map(|function| &function.attributes.lints)).collect();
     // Names that are made of the type's are of its style.
     let style = (!is_camel_case(&shape.label)).then(|| quote!(non_camel_case_types,));
-    quote!(#[allow(#style #(#lints,)*)])
+    (style.is_some() || !lints.is_empty()).then(|| quote!(#[allow(#style #(#lints,)*)]))
 }
 
 fn is_camel_case(name: &str) -> bool {

@@ -221,6 +221,11 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
     });
     let (args_name, init) = (local("args"), Shape::init());
     let arity = if method.arguments().count() == 1 { quote!(One) } else { quote!(Many) };
+    let span = method.output.ty.span();
+    // Where a type is more private than the task, that is said at the type.
+    let at = method.arguments().next().map_or(name.span(), |param| param.ty.span());
+    let args = quote_spanned!(at=> type Args = #args;);
+    let value_type = quote_spanned!(span=> type Output = #value;);
     let decode = if shape.options.local {
         quote!(#private::Decode::never())
     } else {
@@ -229,11 +234,11 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #private::Task for #name {
-            type Args = #args;
-            type Output = #value;
+            #args
+            #value_type
             type Shape = #private::#arity;
 
-            fn message(#args_name: #args) -> #message {
+            fn message(#args_name: Self::Args) -> #message {
                 let #gathered = #args_name;
                 #message::#variant { #(#fields)* }
             }
@@ -242,7 +247,7 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
                 #init {}
             }
 
-            fn decode() -> #private::Decode<#value> {
+            fn decode() -> #private::Decode<Self::Output> {
                 #decode
             }
 

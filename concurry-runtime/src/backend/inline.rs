@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
-use super::{Recipe, dismiss, run_local};
+use super::{Post, Recipe, dismiss, run_local};
 use crate::call::Job;
 use crate::error::{Error, Result};
 use crate::executor;
@@ -35,6 +35,7 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) struct InlineWorker<W: Worker> {
     recipe: Arc<Recipe<W>>,
+    post: Post,
     key: u64,
     home: ThreadId,
     closed: AtomicBool,
@@ -52,8 +53,10 @@ impl<W: Worker> InlineWorker<W> {
         let worker = recipe.make()?;
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
         put(key, Some(Box::new(worker)));
+        let post = recipe.post(0, false);
         Ok(InlineWorker {
             recipe,
+            post,
             key,
             home: thread::current().id(),
             closed: AtomicBool::new(false),
@@ -133,7 +136,7 @@ impl<W: Worker> Inline for InlineWorker<W> {
                 }
             },
         };
-        let survivor = run_local(*worker, job, &self.recipe.pool_name, 0).or_else(|| self.recipe.rebuild().ok());
+        let survivor = run_local(*worker, job, &self.post).or_else(|| self.recipe.rebuild().ok());
         match survivor {
             Some(worker) if !self.closed.load(Ordering::Acquire) => put(self.key, Some(Box::new(worker))),
             // Where it could not be built anew, the next call tries again.

@@ -13,12 +13,14 @@ pub(crate) mod thread;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 pub(crate) use crate::call::Place;
 use crate::call::{Call, Interrupt, Job};
 use crate::context::{self, CallContext, Cancel};
 use crate::error::{Error, Result};
 use crate::executor;
+use crate::limits::{Holder, Keeper, Limiting, Limits, Local};
 use crate::panics;
 pub(crate) use crate::panics::dismiss;
 use crate::run::Run;
@@ -90,9 +92,70 @@ pub(crate) struct Recipe<W: Worker> {
     pub(crate) init: W::Init,
     pub(crate) start_hook: Option<fn()>,
     pub(crate) pool_name: Arc<str>,
+    pub(crate) limiting: Limiting,
+}
+
+/// The place at which an incarnation of a worker works, and what its calls get to know of it. What the incarnation
+/// still holds of limits is given back when this goes.
+pub(crate) struct Post {
+    pub(crate) pool_name: Arc<str>,
+    pub(crate) index: usize,
+    limits: Limits,
+    /// Whether the worker runs several calls at once, which must be told apart where they wait for each other.
+    several: bool,
+    held: Option<(Arc<Local>, Holder)>,
+}
+
+impl Post {
+    /// Of a worker whose limits are kept in another process.
+    pub(crate) fn remote(pool_name: Arc<str>, index: usize, limits: Limits) -> Self {
+        Post { pool_name, index, limits, several: false, held: None }
+    }
+
+    /// The context of a call.
+    pub(crate) fn context(&self, facts: Facts) -> CallContext {
+        let Facts { cancel, id, attempt, method, deadline, set } = facts;
+        CallContext {
+            cancel,
+            attempt,
+            worker_index: self.index,
+            pool_name: self.pool_name.clone(),
+            method,
+            deadline,
+            limits: self.limits.for_call(if self.several { id } else { 0 }, set, deadline),
+        }
+    }
+}
+
+/// What a context is made of besides the [`Post`].
+pub(crate) struct Facts {
+    pub(crate) cancel: Cancel,
+    pub(crate) id: u64,
+    pub(crate) attempt: u32,
+    pub(crate) method: &'static str,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) set: Option<u32>,
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        if let Some((local, holder)) = &self.held {
+            local.release_all(holder.worker);
+        }
+    }
 }
 
 impl<W: Worker> Recipe<W> {
+    /// The post of the worker at `index` for a new incarnation; `several` where it runs several calls at once.
+    pub(crate) fn post(&self, index: usize, several: bool) -> Post {
+        let held = self.limiting.of(index).map(|local| (local.clone(), Holder::worker()));
+        let limits = match &held {
+            Some((local, holder)) => Limits::new(local.clone(), *holder),
+            None => Limits::default(),
+        };
+        Post { pool_name: self.pool_name.clone(), index, limits, several, held }
+    }
+
     /// Runs the start hook and the constructor on this thread; a panic is an error that says where.
     pub(crate) fn make(&self) -> Result<W> {
         self.hook()?;
@@ -143,7 +206,7 @@ pub(crate) fn guard<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T>
 
 /// Takes what a job brings to a worker that shares memory with its caller. `None` where there is nothing to run any
 /// more: the call is resolved.
-pub(crate) fn unpack<W: Worker>(job: &Job, pool_name: &Arc<str>, index: usize) -> Option<(W::Message, CallContext)> {
+pub(crate) fn unpack<W: Worker>(job: &Job, post: &Post) -> Option<(W::Message, CallContext)> {
     let header = job.header();
     let mut message: Option<W::Message> = None;
     let taken = job.call().take_message(job.attempt(), &mut message);
@@ -156,22 +219,21 @@ pub(crate) fn unpack<W: Worker>(job: &Job, pool_name: &Arc<str>, index: usize) -
         // It was settled between its beginning and here, and its message dropped.
         (Ok(()), None) => return None,
     };
-    let context = CallContext {
+    let context = post.context(Facts {
         cancel: Cancel::Call(job.call().clone(), job.attempt()),
+        id: header.id,
         attempt: job.attempt(),
-        worker_index: index,
-        pool_name: pool_name.clone(),
         method: header.method_name(),
         deadline: header.deadline(),
-        limits: Default::default(),
-    };
+        set: header.limit_set(),
+    });
     Some((message, context))
 }
 
 /// Runs one call on a worker that shares memory with its caller. `None` where the method panicked: the worker is lost,
 /// the call resolved.
-pub(crate) fn run_local<W: Worker>(mut worker: W, job: &Job, pool_name: &Arc<str>, index: usize) -> Option<W> {
-    let Some((message, context)) = unpack::<W>(job, pool_name, index) else { return Some(worker) };
+pub(crate) fn run_local<W: Worker>(mut worker: W, job: &Job, post: &Post) -> Option<W> {
+    let Some((message, context)) = unpack::<W>(job, post) else { return Some(worker) };
     let entered = context::enter(&context);
     let outcome = panics::caught(|| {
         let _replied = worker.call(message, &context, Reply::local(job));

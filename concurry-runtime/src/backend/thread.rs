@@ -232,6 +232,7 @@ impl<W: Worker> Backend for Threads<W> {
 }
 
 fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dyn Host) -> End {
+    let post = recipe.post(place.index, false);
     let mut worker = match recipe.make() {
         Ok(worker) => worker,
         Err(error) => return End::Failed(error),
@@ -241,7 +242,7 @@ fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dy
         if !job.begin() {
             continue;
         }
-        let survivor = run_local(worker, &job, &recipe.pool_name, place.index);
+        let survivor = run_local(worker, &job, &post);
         drop(job);
         worker = match survivor {
             Some(worker) => worker,

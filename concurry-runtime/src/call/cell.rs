@@ -1,8 +1,9 @@
 //! [`CallCell`]: a call with its types.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::{AnyCall, Call, Header, Interrupt, Job, Phase, TimeoutFrom, here};
 use crate::error::{Error, Result, TimeoutScope};
@@ -10,6 +11,7 @@ use crate::future::Outcome;
 use crate::future::argument::Waiting;
 use crate::future::slot::{Slot, Value};
 use crate::panics::{self, dismiss};
+use crate::retry::{self, Verdict};
 use crate::wire::codec::{self, Codec};
 
 /// What a call asks for.
@@ -126,12 +128,44 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
 
     /// Brings the attempt to a value, unless the policy waits for another one.
     fn succeed(self: Arc<Self>, value: T, job: &Job) {
-        if self.header.care.as_ref().is_some_and(|care| !care.accepts(&value)) {
-            dismiss(value);
-            let error = Error::invalid("its value is not what the retry policy's `until` waits for");
-            return self.attempt_failed(job.attempt(), error, Some(job));
+        match self.judge(retry::Outcome::Value(&value), job.attempt()) {
+            Some(Verdict::Again { delay }) => {
+                dismiss(value);
+                return self.again(job.attempt(), delay, Some(job));
+            }
+            Some(Verdict::Refuse(error)) => {
+                dismiss(value);
+                return self.fail_attempt(job.attempt(), error, Some(job));
+            }
+            Some(Verdict::Accept | Verdict::GiveUp) | None => {}
         }
         self.settle(Some(job.attempt()), Value::Ready(Ok(value)), true, Some(job));
+    }
+
+    /// What the policy says of an attempt that has ended; `None` where it has nothing to say.
+    fn judge(&self, outcome: retry::Outcome<'_>, attempt: u32) -> Option<Verdict> {
+        let header = &self.header;
+        let care = header.care.as_ref()?;
+        let word = header.word();
+        let stale = word.attempt != attempt || word.phase == Phase::Settled;
+        let over = matches!(outcome, retry::Outcome::Error(Error::Cancelled { .. } | Error::Stopped { .. }));
+        if stale || over || header.is_cancelled() || !header.ledger.may_retry() {
+            return None;
+        }
+        care.judge(outcome, attempt)
+    }
+
+    /// On to the next attempt, after `delay`.
+    fn again(self: Arc<Self>, attempt: u32, delay: Duration, job: Option<&Job>) {
+        let header = &self.header;
+        if let Some(from) = header.on_to_the_next(attempt) {
+            if let Some(care) = &header.care {
+                care.stop_clock(false);
+            }
+            let left = job.and_then(Job::leave);
+            let call: Call = self.clone();
+            header.ledger.retrying(&call, from, left, delay);
+        }
     }
 
     /// A message for this attempt of one that is kept.
@@ -168,21 +202,14 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
     }
 
     fn attempt_failed(self: Arc<Self>, attempt: u32, error: Error, job: Option<&Job>) {
-        let header = &self.header;
-        let delay = header.care.as_ref().and_then(|care| {
-            let allowed = !header.is_cancelled() && header.ledger.may_retry();
-            if allowed { care.again_after(&error, attempt) } else { None }
-        });
-        let Some(delay) = delay else {
+        if self.header.care.is_none() {
             return self.fail_attempt(attempt, error, job);
-        };
-        if let Some(from) = header.on_to_the_next(attempt) {
-            if let Some(care) = &header.care {
-                care.stop_clock(false);
-            }
-            let left = job.and_then(Job::leave);
-            let call: Call = self.clone();
-            header.ledger.retrying(&call, from, left, delay);
+        }
+        let error = self.header.name(error);
+        match self.judge(retry::Outcome::Error(&error), attempt) {
+            Some(Verdict::Again { delay }) => self.again(attempt, delay, job),
+            Some(Verdict::Refuse(error)) => self.fail_attempt(attempt, error, job),
+            Some(Verdict::Accept | Verdict::GiveUp) | None => self.fail_attempt(attempt, error, job),
         }
     }
 
@@ -206,7 +233,7 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
             codec::checked_decode(|| decode(codec, bytes))
                 .map_err(|why| Error::codec(format!("the result {why}")).at(worker, method))
         };
-        if !self.header.care.as_ref().is_some_and(|care| care.looks_at_values()) {
+        if !self.header.care.as_ref().is_some_and(|care| care.judges(TypeId::of::<T>())) {
             // Decoded by whoever takes it.
             self.settle(Some(job.attempt()), Value::Encoded(Box::new(open)), true, Some(job));
             return;
@@ -251,10 +278,10 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
 
     fn set_clock(self: Arc<Self>, from: TimeoutFrom) {
         let Some(care) = &self.header.care else { return };
-        let Some(timeout) = care.timeout(from) else { return };
+        let Some(deadline) = care.deadline_from(from) else { return };
         let call = self.clone();
         let attempt = self.header.attempt();
-        if let Err(error) = care.start_clock(timeout, move || call.expire(attempt)) {
+        if let Err(error) = care.start_clock(from, deadline, move || call.expire(attempt)) {
             self.fail(Error::unsupported(format!("no thread can be started to keep the time of calls: {error}")), None);
         }
     }

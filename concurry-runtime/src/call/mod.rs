@@ -26,10 +26,10 @@ mod job;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-pub(crate) use care::{Care, TimeoutFrom};
+pub(crate) use care::{Care, Terms, TimeoutFrom};
 pub(crate) use cell::{CallCell, DecodeFn, Payload, Replay};
 pub(crate) use job::{Job, Place};
 
@@ -119,6 +119,8 @@ pub(crate) struct Header {
     cancelled: AtomicBool,
     lane: AtomicUsize,
     owner: AtomicUsize,
+    /// The set of limits that it goes by, from 1.
+    limit_set: AtomicU32,
 }
 
 impl Header {
@@ -142,6 +144,7 @@ impl Header {
             cancelled: AtomicBool::new(false),
             lane: AtomicUsize::new(NONE),
             owner: AtomicUsize::new(NONE),
+            limit_set: AtomicU32::new(0),
         }
     }
 
@@ -160,6 +163,10 @@ impl Header {
 
     pub(crate) fn phase(&self) -> Phase {
         self.word().phase
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.phase() == Phase::Settled
     }
 
     /// Which attempt it is at, from 1.
@@ -206,7 +213,7 @@ impl Header {
     }
 
     /// Attempt `attempt` is about to run; `false` where it is not to be run any more.
-    fn begin(&self, attempt: u32) -> bool {
+    pub(crate) fn begin(&self, attempt: u32) -> bool {
         self.turn(Word { attempt, phase: Phase::Sent }, Word { attempt, phase: Phase::Running })
     }
 
@@ -262,6 +269,20 @@ impl Header {
     pub(crate) fn is_over(&self, attempt: u32) -> bool {
         let word = self.word();
         word.phase == Phase::Settled || word.attempt != attempt || self.is_cancelled()
+    }
+
+    /// Which of several sets of limits it goes by, where that is decided before it is sent.
+    pub(crate) fn limit_set(&self) -> Option<u32> {
+        self.limit_set.load(Ordering::Acquire).checked_sub(1)
+    }
+
+    pub(crate) fn set_limit_set(&self, set: Option<u32>) {
+        self.limit_set.store(set.map_or(0, |set| set.saturating_add(1)), Ordering::Release);
+    }
+
+    /// How long an attempt may take from its beginning.
+    pub(crate) fn run_timeout(&self) -> Option<Duration> {
+        self.care.as_ref().and_then(|care| care.terms.run_timeout)
     }
 
     /// When its present attempt times out, if it does.

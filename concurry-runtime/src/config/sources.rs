@@ -78,7 +78,8 @@ pub(crate) struct Misfit {
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Misfit { option, value, origin, why } = self;
-        write!(f, "`{option}` is `{value}` (from {origin}), but {why}")
+        let value = if value.trim().is_empty() { "empty" } else { value };
+        write!(f, "`{option}` is {value} (from {origin}), but {why}")
     }
 }
 

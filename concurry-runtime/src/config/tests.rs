@@ -98,10 +98,10 @@ fn a_mode_for_one_mode_is_refused_whoever_says_it() {
 fn values_that_are_not_allowed_name_scoped_and_set() {
     let zero = || config(|c| c.mode(Mode::Thread).max_workers = Some(0));
     let set = Sources::said(Layer::NONE, Layer::NONE, &[], zero());
-    assert!(set.checked().unwrap_err().contains("`0` (from config::set for mode thread), but it must be"));
+    assert!(set.checked().unwrap_err().contains("0 (from config::set for mode thread), but it must be"));
     let mut scoped = Sources::default();
     scoped.scopes.push(zero().into());
-    assert!(scoped.checked().unwrap_err().contains("`0` (from config::scoped for mode thread)"));
+    assert!(scoped.checked().unwrap_err().contains("0 (from config::scoped for mode thread)"));
     // A stronger source that is right does not let it be asked for.
     scoped.builder = workers(2);
     assert_eq!(scoped.checked().unwrap().max_workers.value, Some(2));
@@ -176,5 +176,5 @@ fn effective_shows_what_is_wrong() {
         Effective::of(Mode::Thread, &Sources::said(Layer::NONE, Layer::NONE, &[("CONCURRY_MODE", "x")], set));
     assert_eq!(effective.problems().len(), 2);
     let text = effective.to_string();
-    assert!(text.contains("\n  wrong: CONCURRY_MODE is `x`") && text.contains("`0` (from config::set)"), "{text}");
+    assert!(text.contains("\n  wrong: CONCURRY_MODE is `x`") && text.contains("0 (from config::set)"), "{text}");
 }

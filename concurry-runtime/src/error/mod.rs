@@ -264,7 +264,6 @@ impl Error {
     }
 
     /// The same error, saying after how many attempts it was given up.
-    #[allow(dead_code, reason = "used by the retrying driver")]
     pub(crate) fn after_attempts(mut self, tried: u32) -> Self {
         match &mut self {
             Error::Failed { attempts, .. }
@@ -335,22 +334,18 @@ impl Error {
         }
     }
 
-    #[allow(dead_code, reason = "asked by retry policies")]
     pub(crate) fn is_failed(&self) -> bool {
         matches!(self, Error::Failed { .. })
     }
 
-    #[allow(dead_code, reason = "asked by retry policies")]
     pub(crate) fn is_panicked(&self) -> bool {
         matches!(self, Error::Panicked { .. })
     }
 
-    #[allow(dead_code, reason = "asked by retry policies")]
     pub(crate) fn is_worker_died(&self) -> bool {
         matches!(self, Error::WorkerDied { .. })
     }
 
-    #[allow(dead_code, reason = "asked by retry policies")]
     pub(crate) fn is_timed_out(&self) -> bool {
         matches!(self, Error::TimedOut { .. })
     }

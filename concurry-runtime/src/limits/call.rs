@@ -6,7 +6,6 @@ use super::keeper::{End, Grant, Holder, Keeper};
 use super::waiting::Ticket;
 
 /// Whether a call may go.
-#[allow(dead_code, reason = "pools ask when they wire limits")]
 pub(crate) enum Turn {
     /// At once; the callback is not run.
     Now(Permit),
@@ -21,7 +20,6 @@ pub(crate) struct Permit {
     set: Option<u32>,
 }
 
-#[allow(dead_code, reason = "pools ask when they wire limits")]
 impl Permit {
     /// Of a set that does not limit calls.
     pub(super) fn free(set: Option<u32>) -> Self {

@@ -15,7 +15,8 @@ use crate::error::{Error, Result, TimeoutScope};
 #[derive(Clone)]
 pub(super) struct Counter {
     pub(super) keeper: Arc<dyn Keeper>,
-    pub(super) holder: Holder,
+    /// A worker's; `None` for code outside workers.
+    pub(super) holder: Option<Holder>,
     /// The set of a pool of sets that serves this call, if it may not be any.
     pub(super) set: Option<u32>,
     /// When the call that asks is over.
@@ -25,7 +26,12 @@ pub(super) struct Counter {
 impl Counter {
     /// For code outside workers.
     pub(super) fn outside(keeper: Arc<dyn Keeper>) -> Self {
-        Counter { keeper, holder: Holder::NOBODY, set: None, deadline: None }
+        Counter { keeper, holder: None, set: None, deadline: None }
+    }
+
+    /// Who asks on this thread, and stays on it until it has an answer.
+    fn holder(&self) -> Holder {
+        self.holder.unwrap_or_else(Holder::this_thread)
     }
 
     pub(super) fn acquire<M>(&self, wanted: impl IntoRequest<M>) -> Result<Acquisition> {
@@ -44,16 +50,17 @@ impl Counter {
     ) -> Result<Acquisition> {
         let patience = if self.deadline.is_some() { Patience::Limited } else { patience };
         let request = self.keeper.plan().request(wanted, patience, self.set)?;
+        let holder = self.holder();
         if self.keeper.is_near() {
             // Where that is cheap, it is tried without anything to wait with.
-            if let Some(grant) = self.keeper.attempt(self.holder, &request)? {
-                return Ok(Acquisition::new(self.keeper.clone(), self.holder, grant));
+            if let Some(grant) = self.keeper.attempt(holder, &request)? {
+                return Ok(Acquisition::new(self.keeper.clone(), holder, grant));
             }
         }
         let own = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let until = [own, self.deadline].into_iter().flatten().min();
         let asks = request.asks.clone();
-        wait(&self.keeper, self.holder, request, until).unwrap_or_else(|| {
+        wait(&self.keeper, holder, request, until).unwrap_or_else(|| {
             if until == own {
                 Err(Error::timed_out_waiting(self.keeper.plan().tell(&asks), timeout))
             } else {
@@ -64,14 +71,15 @@ impl Counter {
 
     pub(super) fn try_acquire<M>(&self, wanted: impl IntoRequest<M>) -> Result<Option<Acquisition>> {
         let request = self.keeper.plan().request(wanted, Patience::Limited, self.set)?;
-        let grant = self.keeper.attempt(self.holder, &request)?;
-        Ok(grant.map(|grant| Acquisition::new(self.keeper.clone(), self.holder, grant)))
+        let holder = self.holder();
+        let grant = self.keeper.attempt(holder, &request)?;
+        Ok(grant.map(|grant| Acquisition::new(self.keeper.clone(), holder, grant)))
     }
 
     pub(super) fn acquire_async<M>(&self, wanted: impl IntoRequest<M>) -> AcquireFuture {
         // A future may be dropped by whoever waits for several things, so its wait is not taken for endless.
         let request = self.keeper.plan().request(wanted, Patience::Limited, self.set);
-        AcquireFuture::new(self.keeper.clone(), self.holder, request)
+        AcquireFuture::new(self.keeper.clone(), self.holder.unwrap_or(Holder::NOBODY), request)
     }
 }
 
@@ -101,18 +109,16 @@ pub struct Limits {
 
 impl Limits {
     /// Those of `keeper`, for `holder`.
-    #[allow(dead_code, reason = "pools make these when they wire limits")]
     pub(crate) fn new(keeper: Arc<dyn Keeper>, holder: Holder) -> Self {
-        Limits { counter: Some(Counter { keeper, holder, set: None, deadline: None }) }
+        Limits { counter: Some(Counter { keeper, holder: Some(holder), set: None, deadline: None }) }
     }
 
     /// The same for one call: `task` tells it from others that its worker runs at the same time, zero if it runs one at
     /// a time; `set` is where its permit comes from; at `deadline` waits end.
-    #[allow(dead_code, reason = "pools make these when they wire limits")]
     pub(crate) fn for_call(&self, task: u64, set: Option<u32>, deadline: Option<Instant>) -> Self {
         let mut limits = self.clone();
         if let Some(counter) = &mut limits.counter {
-            counter.holder.task = task;
+            counter.holder = counter.holder.map(|holder| Holder { task, ..holder });
             counter.set = set;
             counter.deadline = deadline;
         }

@@ -14,29 +14,42 @@ use super::request::Request;
 use super::stats::LimitSetStats;
 use crate::error::Result;
 
-/// Who holds: a worker, and what of it does one thing at a time. Two requests of one holder are never made at once, so
-/// what it holds while it waits, nobody gives back: that is how deadlocks are known.
+/// Who holds: a worker, and what of it does one thing at a time. Two requests of one worker's holder are never made at
+/// once, so what it holds while it waits, nobody gives back: that is how deadlocks are known. Of a thread that is no
+/// worker's, no such thing is known, since it may have left what it acquired to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Holder {
-    /// The incarnation of a worker; zero is nobody: code outside workers, of which nothing is known.
+    /// The incarnation of a worker; zero for code outside workers.
     pub(crate) worker: u64,
-    /// The call, where a worker runs several at once; else zero.
+    /// The call, where a worker runs several at once; else zero. Outside workers, the thread.
     pub(crate) task: u64,
 }
 
 impl Holder {
-    /// Code that is no worker's.
+    /// Whoever it is: a future that may be on any thread, or what is held by nobody in particular.
     pub(crate) const NOBODY: Holder = Holder { worker: 0, task: 0 };
 
+    /// This thread, which is no worker's.
+    pub(crate) fn this_thread() -> Holder {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        thread_local! {
+            static TASK: u64 = NEXT.fetch_add(1, Ordering::Relaxed);
+        }
+        TASK.try_with(|task| Holder { worker: 0, task: *task }).unwrap_or(Holder::NOBODY)
+    }
+
     /// A worker that nobody is yet.
-    #[allow(dead_code, reason = "pools name their workers when they wire limits")]
     pub(crate) fn worker() -> Holder {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Holder { worker: NEXT.fetch_add(1, Ordering::Relaxed), task: 0 }
     }
 
     pub(crate) fn is_nobody(self) -> bool {
-        self.worker == 0
+        self == Holder::NOBODY
+    }
+
+    pub(crate) fn is_worker(self) -> bool {
+        self.worker != 0
     }
 }
 

@@ -117,7 +117,6 @@ impl Local {
     }
 
     /// Whether calls are throttled: some set has `calls`.
-    #[allow(dead_code, reason = "pools ask when they wire limits")]
     pub(crate) fn throttles(&self) -> bool {
         self.plan.sets.iter().any(|set| set.calls().is_some())
     }
@@ -125,7 +124,6 @@ impl Local {
     /// Takes the one of `calls` that every call takes. If it has to wait, `granted` is run when it may go, on whatever
     /// thread that happens; until then the ticket keeps its place. A call that is not sent in the end gives
     /// its permit back by [`Permit::unused`].
-    #[allow(dead_code, reason = "pools ask when they wire limits")]
     pub(crate) fn turn(self: &Arc<Self>, granted: impl FnOnce(Result<Permit>) + Send + 'static) -> Result<Turn> {
         let several = self.sets.len() > 1;
         let first = self.pick(&|_| true)?;
@@ -156,7 +154,8 @@ impl Keeper for Local {
     }
 
     fn is_near(&self) -> bool {
-        true
+        // An attempt at several would take a turn of its own.
+        self.balancer.is_none()
     }
 
     fn attempt(&self, holder: Holder, request: &Request) -> Result<Option<Grant>> {

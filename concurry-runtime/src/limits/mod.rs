@@ -23,6 +23,7 @@ mod definition;
 mod few;
 mod handle;
 mod keeper;
+mod limiting;
 mod local;
 mod plan;
 mod pool;
@@ -47,13 +48,13 @@ pub use stats::{LimitSetStats, LimitStats};
 pub use waiting::AcquireFuture;
 pub use window::Window;
 
-#[allow(unused_imports, reason = "pools and links use these when they wire limits")]
 pub(crate) use {
     call::{Permit, Turn},
     keeper::{Holder, Keeper},
+    limiting::Limiting,
     local::Local,
     plan::Plan,
-    remote::{Answer, Desk, Question, Remote},
+    remote::{Desk, Remote},
     waiting::Ticket,
 };
 

@@ -55,7 +55,6 @@ impl LimitPool {
     }
 
     /// The same limits with a state of their own.
-    #[allow(dead_code, reason = "pools ask when they wire limits")]
     pub(crate) fn fresh(&self) -> Self {
         let sets = self.sets.iter().map(LimitSet::fresh).collect();
         LimitPool { sets, local: Arc::default(), ..*self }

@@ -24,7 +24,8 @@ use crate::error::Result;
 ///
 /// Amounts are whole; half a call a second is one in two. All of a request is taken at once, or nothing. Who waits is
 /// served in order: of those that want some of the same, none is passed by a later one, so a request for much is not
-/// starved by many for little.
+/// starved by many for little. There is one exception: who holds something, and asks for more, goes before those who
+/// wait for what it holds, since they would wait for each other.
 ///
 /// A set that cannot be, with a key twice or a limit of 0, is an error when a pool is made with it or when it is first
 /// used.
@@ -134,7 +135,6 @@ impl LimitSet {
     }
 
     /// The same limits with a state of their own.
-    #[allow(dead_code, reason = "pools ask when they wire limits")]
     pub(crate) fn fresh(&self) -> Self {
         LimitSet { local: Arc::default(), ..self.clone() }
     }

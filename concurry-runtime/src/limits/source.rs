@@ -41,7 +41,6 @@ impl From<&LimitPool> for LimitSource {
     }
 }
 
-#[allow(dead_code, reason = "pools ask when they wire limits")]
 impl LimitSource {
     /// The state behind it; an error where such limits cannot be, which is for `init` to say.
     pub(crate) fn local(&self) -> Result<Arc<Local>> {

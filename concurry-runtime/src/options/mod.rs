@@ -15,8 +15,10 @@ use std::fmt;
 
 pub(crate) use settings::Settings;
 
+use crate::balance::LoadBalancing;
 use crate::config::{Attributes, Layer, Sources};
 use crate::error::{Error, Result};
+use crate::limits::{LimitSource, Limiting};
 use crate::retry::Retry;
 use crate::worker::{Method, Worker};
 
@@ -31,6 +33,8 @@ pub struct Options {
     retry: Option<Retry>,
     /// By the method's name; a later one for the same method wins.
     retry_methods: Vec<(String, Retry)>,
+    limits: Option<LimitSource>,
+    limits_per_worker: Option<LimitSource>,
 }
 
 impl Options {
@@ -44,6 +48,8 @@ impl Options {
             on_worker_start: None,
             retry: None,
             retry_methods: Vec::new(),
+            limits: None,
+            limits_per_worker: None,
         }
     }
 
@@ -68,8 +74,45 @@ impl Options {
         self.retry_methods.push((method, retry));
     }
 
+    #[doc(hidden)]
+    pub fn set_limits(&mut self, limits: LimitSource) {
+        self.limits = Some(limits);
+    }
+
+    #[doc(hidden)]
+    pub fn set_limits_per_worker(&mut self, limits: LimitSource) {
+        self.limits_per_worker = Some(limits);
+    }
+
+    /// The limits of a pool with these settings; an error where such limits cannot be.
+    fn limiting(&self, settings: &Settings) -> Result<Limiting> {
+        let worker = self.worker;
+        let (shared, own) = (self.limits.clone(), self.limits_per_worker.clone());
+        let told = |error: Error| match error {
+            Error::Limit { message } => Error::limit(format!("{worker}: {message}")),
+            Error::Config { message } => Error::config(format!("{worker}: {message}")),
+            other => other,
+        };
+        let limiting = Limiting::new(shared, own, settings.max_workers).map_err(told)?;
+        let picked = !settings.on_demand && settings.load_balancing != LoadBalancing::Shared;
+        if matches!(limiting, Limiting::PerWorker(_)) && limiting.throttles() && !picked {
+            return Err(Error::config(format!(
+                "{worker}: `calls` in `limits_per_worker` is counted before a call is sent, but {} its worker is known only then; use `limits`, or balance by `round_robin`",
+                if settings.on_demand { "on demand" } else { "with `shared` balancing" }
+            )));
+        }
+        Ok(limiting)
+    }
+
     /// What holds in the end, checked.
     pub(crate) fn resolve(self) -> Result<Settings> {
+        let limits = self.clone();
+        let mut settings = self.resolve_values()?;
+        settings.limiting = limits.limiting(&settings)?;
+        Ok(settings)
+    }
+
+    fn resolve_values(self) -> Result<Settings> {
         let sources = Sources::here(self.said.clone(), self.attributes.layer());
         self.resolve_with(&sources)
     }

@@ -25,6 +25,25 @@ macro_rules! __option_setters {
             self
         }
 
+        /// What the workers may use, and how fast; they share it with whoever else has a clone. A method takes of it
+        /// through its context; one of `calls` is taken by every call, before it is sent.
+        pub fn limits(
+            mut self,
+            limits: impl $crate::__private::std::convert::Into<$crate::__private::LimitSource>,
+        ) -> Self {
+            self.$field.set_limits($crate::__private::std::convert::Into::into(limits));
+            self
+        }
+
+        /// The same for each worker by itself: every one has its own.
+        pub fn limits_per_worker(
+            mut self,
+            limits: impl $crate::__private::std::convert::Into<$crate::__private::LimitSource>,
+        ) -> Self {
+            self.$field.set_limits_per_worker($crate::__private::std::convert::Into::into(limits));
+            self
+        }
+
         /// Runs `hook` in each worker before its constructor, each time that a worker starts.
         pub fn on_worker_start(mut self, hook: fn()) -> Self {
             self.$field.set_on_worker_start(hook);

@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::Options;
 use crate::balance::LoadBalancing;
 use crate::config::{Misfit, Origin, Values};
+use crate::limits::Limiting;
 use crate::mode::Mode;
 use crate::retry::Retries;
 
 /// What holds for a pool.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "timeout and retries are read by the retrying driver")]
 pub(crate) struct Settings {
     pub(crate) worker: &'static str,
     pub(crate) name: String,
@@ -24,7 +24,9 @@ pub(crate) struct Settings {
     pub(crate) stop_timeout: Duration,
     /// For methods without one of their own.
     pub(crate) timeout: Option<Duration>,
+    pub(crate) run_timeout: Option<Duration>,
     pub(crate) retries: Retries,
+    pub(crate) limiting: Limiting,
     pub(crate) on_worker_start: Option<fn()>,
 }
 
@@ -45,7 +47,9 @@ impl Settings {
             max_restarts: values.max_restarts.value.unwrap_or_default(),
             stop_timeout: values.stop_timeout.value.unwrap_or_default(),
             timeout: values.timeout.value,
+            run_timeout: values.run_timeout.value,
             retries,
+            limiting: Limiting::Off,
             on_worker_start,
         })
     }

@@ -16,14 +16,14 @@ use crate::backend::inline::InlineWorker;
 use crate::backend::process::Processes;
 use crate::backend::thread::Threads;
 use crate::backend::{Backend, Recipe};
-use crate::call::{AnyCall, CallCell, Care, DecodeFn, Header, Ledger, NONE, Payload, Replay, TimeoutFrom};
+use crate::call::{AnyCall, CallCell, Care, DecodeFn, Header, Ledger, NONE, Payload, Replay, Terms};
 use crate::error::{Error, Result};
 use crate::future::{Args, TaskFuture, gather_args};
 use crate::mode::Mode;
 use crate::options::Options;
 use crate::panics;
 use crate::wire::codec::{self, Codec};
-use crate::worker::Worker;
+use crate::worker::{Method, Worker};
 
 /// What every client of a pool can do, whatever its worker: the generated clients, `TaskPool` and `TaskWorkerClient`
 /// implement it. Everything that concerns the pool as a whole is on [`Pool`], to which each of them derefs.
@@ -80,8 +80,12 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
     let settings = options.resolve()?;
     panics::install();
     let name = settings.name.clone();
-    let recipe =
-        Arc::new(Recipe::<W> { init, start_hook: settings.on_worker_start, pool_name: Arc::from(name.as_str()) });
+    let recipe = Arc::new(Recipe::<W> {
+        init,
+        start_hook: settings.on_worker_start,
+        pool_name: Arc::from(name.as_str()),
+        limiting: settings.limiting.clone(),
+    });
     let workers = |backend: Box<dyn Backend>| Engine::Workers(backend);
     let (engine, remote) = match settings.mode {
         Mode::Sync => (Engine::Inline(Box::new(InlineWorker::start(recipe)?)), None),
@@ -111,8 +115,13 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
             )));
         }
     };
-    let timeouts = W::METHODS.iter().map(|method| method.said.timeout.or(settings.timeout)).collect();
-    let core = Core::new(settings, timeouts, engine);
+    let terms = |(number, method): (usize, &Method)| Terms {
+        timeout: method.said.timeout.or(settings.timeout),
+        run_timeout: method.said.run_timeout.or(settings.run_timeout),
+        policy: settings.retries.of(number).cloned(),
+    };
+    let terms: Vec<Terms> = W::METHODS.iter().enumerate().map(terms).collect();
+    let core = Core::new(settings, terms, engine);
     let client = Client { pool: Pool(Arc::new(Handle(core.clone()))), pinned: NONE, remote, marker: PhantomData };
     core.make()?;
     Ok(client)
@@ -121,8 +130,8 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
 impl Core {
     /// What is to be done for a call of `method` beyond running it.
     fn care(&self, method: usize) -> Option<Box<Care>> {
-        let timeout = self.timeouts.get(method).copied().flatten()?;
-        Some(Box::new(Care::new(Some((timeout, TimeoutFrom::Submission)))))
+        let terms = self.terms.get(method)?;
+        (!terms.is_empty()).then(|| Box::new(Care::new(terms.clone())))
     }
 
     /// Starts the workers that a pool has from its beginning.

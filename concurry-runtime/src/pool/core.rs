@@ -13,10 +13,11 @@ use crossbeam::utils::CachePadded;
 
 use super::lane::{Group, Lane, Status};
 use super::stats::{Books, PoolStats, WorkerStats, add, get, sub};
+use super::turns::{self, Line};
 use crate::backend::inline::Inline;
 use crate::backend::{Backend, Host, Link};
 use crate::balance::{Balancer, LoadBalancing, Loads, balancer};
-use crate::call::{Call, Header, Interrupt, Job, Ledger, NONE, Phase, Place, TimeoutFrom};
+use crate::call::{Call, Header, Interrupt, Job, Ledger, NONE, Phase, Place, Terms, TimeoutFrom};
 use crate::error::Error;
 use crate::options::Settings;
 
@@ -53,13 +54,15 @@ pub(crate) struct Core {
     pub(crate) me: Weak<Core>,
     pub(crate) settings: Settings,
     pub(crate) window: usize,
-    /// The timeout of each method.
-    pub(crate) timeouts: Vec<Option<Duration>>,
+    /// What is to be done for the calls of each method.
+    pub(crate) terms: Vec<Terms>,
     pub(crate) engine: Engine,
     pub(crate) groups: Vec<Mutex<Group>>,
     pub(crate) books: Vec<CachePadded<Books>>,
     /// Whether calls may go straight to a worker that is up: each has its own queue, and a window without a bound.
     pub(crate) direct: bool,
+    /// Where calls wait for their turn.
+    pub(super) lines: Vec<Line>,
     /// The way straight to each worker, while it is open.
     doors: Vec<CachePadded<RwLock<Door>>>,
     balancer: Option<Box<dyn Balancer>>,
@@ -83,7 +86,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(settings: Settings, timeouts: Vec<Option<Duration>>, engine: Engine) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, terms: Vec<Terms>, engine: Engine) -> Arc<Self> {
         let workers = settings.max_workers;
         let shared = settings.on_demand || settings.load_balancing == LoadBalancing::Shared;
         let group = |lanes: Vec<Lane>| Mutex::new(Group::new(lanes));
@@ -97,8 +100,9 @@ impl Core {
             window: settings.window(),
             balancer: if shared { None } else { balancer(settings.load_balancing) },
             direct: !shared && settings.window() == usize::MAX,
+            lines: turns::lines(&settings.limiting, workers),
             settings,
-            timeouts,
+            terms,
             engine,
             groups,
             books: (0..workers).map(|_| CachePadded::default()).collect(),
@@ -179,7 +183,7 @@ impl Core {
         parked.into_values().map(|(call, _)| call).collect()
     }
 
-    /// Finds a lane for an accepted call that is ready to run.
+    /// Sends an accepted call that is ready to run on its way: to its turn, where calls are counted, then to a lane.
     pub(crate) fn dispatch(&self, call: Call) {
         if let Engine::Inline(inline) = &self.engine {
             return self.run_inline(&**inline, &call);
@@ -187,22 +191,34 @@ impl Core {
         if call.header().care.is_some() {
             call.clone().set_clock(TimeoutFrom::Submission);
         }
+        match self.lines.len() {
+            0 => self.place(call, None),
+            1 => self.line_up(0, call),
+            _ => match self.pick(&call) {
+                Some(lane) => self.line_up(lane, call),
+                None => self.nobody(&call),
+            },
+        }
+    }
+
+    /// The lane for a call.
+    fn pick(&self, call: &Call) -> Option<usize> {
+        let pinned = call.header().pinned;
+        if pinned != NONE {
+            return Some(self.home(pinned).0);
+        }
+        self.balancer.as_ref().map_or(Some(0), |balancer| balancer.pick(self))
+    }
+
+    /// Puts a call into `lane`, or into the one that is picked.
+    pub(super) fn place(&self, call: Call, lane: Option<usize>) {
+        let mut lane = lane;
         loop {
-            let pinned = call.header().pinned;
-            let at = if pinned != NONE {
-                self.home(pinned).0
-            } else if let Some(balancer) = &self.balancer {
-                match balancer.pick(self) {
-                    Some(lane) => lane,
-                    None => return self.nobody(&call),
-                }
-            } else {
-                0
-            };
+            let Some(at) = lane.take().or_else(|| self.pick(&call)) else { return self.nobody(&call) };
             if self.direct && self.go_straight(at, &call) || self.enter(at, &call) {
                 return;
             }
-            if pinned != NONE || self.is_shared() {
+            if call.header().pinned != NONE || self.is_shared() {
                 return self.nobody(&call);
             }
         }
@@ -330,6 +346,9 @@ impl Core {
                 return;
             }
             call.clone().set_clock(TimeoutFrom::Submission);
+            if let Err(error) = self.await_turn(call) {
+                call.fail(error, None);
+            }
             let Some(attempt) = header.leave_queue(0) else { return };
             sub(&books.queued);
             books.enter();

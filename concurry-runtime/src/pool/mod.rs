@@ -6,6 +6,7 @@ mod lane;
 mod shutdown;
 mod stats;
 mod supervise;
+mod turns;
 
 use std::fmt;
 use std::sync::Arc;

@@ -152,6 +152,7 @@ impl Core {
     pub(crate) fn abort(&self) -> Result<()> {
         self.phase.store(ABORTED, Ordering::SeqCst);
         let mut calls: Vec<Call> = self.take_parked();
+        self.clear_lines();
         let mut jobs: Vec<Job> = Vec::new();
         for at in 0..self.groups.len() {
             let mut group = self.group(at);

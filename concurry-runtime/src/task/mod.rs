@@ -74,7 +74,7 @@ impl<T> Decode<T> {
 }
 
 impl<T: DeserializeOwned + 'static> Decode<T> {
-    /// The runtime's own way.
+    /// For every other task.
     pub const fn result() -> Self {
         Decode(Some(codec::decode_result::<T>))
     }

@@ -1,14 +1,14 @@
 //! Frames: what goes over a link, one after the other. A head of fixed size, then as many bytes as it says.
 //!
 //! ```text
-//! 0        4      5      6        8         12                 20               24
-//! | length | kind | zero | attempt | method  | id of the call   | time left, ms  | bytes …
+//! 0        4      5      6         8        12                 20              24          28            32
+//! | length | kind | zero | attempt | method | id of the call   | time left, ms | limit set | run time, ms | bytes …
 //! ```
 //!
 //! All numbers are little-endian: both ends are the same executable, but may be on different machines.
 
 /// The length of a head.
-pub(crate) const HEAD: usize = 24;
+pub(crate) const HEAD: usize = 32;
 
 /// The most bytes that one frame carries: 2 GiB.
 pub(crate) const MOST: usize = 1 << 31;
@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Leave = 5,
     /// To the worker: end once everything before this is done.
     Stop = 4,
+    /// To the worker: about limits.
+    Granted = 6,
     /// From the worker: it takes calls.
     Ready = 16,
     /// From the worker: it could not be built; it ends.
@@ -35,6 +37,10 @@ pub(crate) enum Kind {
     Value = 18,
     /// From the worker: a call's error.
     Error = 19,
+    /// From the worker: a call whose beginning is to be told has begun.
+    Begun = 20,
+    /// From the worker: about limits.
+    Asked = 21,
 }
 
 impl Kind {
@@ -45,10 +51,13 @@ impl Kind {
             3 => Kind::Cancel,
             4 => Kind::Stop,
             5 => Kind::Leave,
+            6 => Kind::Granted,
             16 => Kind::Ready,
             17 => Kind::Failed,
             18 => Kind::Value,
             19 => Kind::Error,
+            20 => Kind::Begun,
+            21 => Kind::Asked,
             _ => return None,
         })
     }
@@ -64,12 +73,16 @@ pub(crate) struct Head {
     pub(crate) id: u64,
     /// Milliseconds until the call times out; 0 where it does not.
     pub(crate) left_ms: u32,
+    /// The set of limits that the call goes by, from 1; 0 where any serves.
+    pub(crate) set: u32,
+    /// Milliseconds that the call may take once it has begun, in which case its beginning is told; 0 where any.
+    pub(crate) run_ms: u32,
 }
 
 impl Head {
     /// A head without a call.
     pub(crate) fn plain(kind: Kind, length: usize) -> Self {
-        Head { length, kind, attempt: 0, method: 0, id: 0, left_ms: 0 }
+        Head { length, kind, attempt: 0, method: 0, id: 0, left_ms: 0, set: 0, run_ms: 0 }
     }
 
     /// A head about the call `id`.
@@ -85,6 +98,8 @@ impl Head {
         bytes[8..12].copy_from_slice(&self.method.to_le_bytes());
         bytes[12..20].copy_from_slice(&self.id.to_le_bytes());
         bytes[20..24].copy_from_slice(&self.left_ms.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.set.to_le_bytes());
+        bytes[28..32].copy_from_slice(&self.run_ms.to_le_bytes());
         bytes
     }
 
@@ -96,7 +111,9 @@ impl Head {
         let (attempt, rest) = rest.split_first_chunk::<2>()?;
         let (method, rest) = rest.split_first_chunk::<4>()?;
         let (id, rest) = rest.split_first_chunk::<8>()?;
-        let left_ms = rest.first_chunk::<4>()?;
+        let (left_ms, rest) = rest.split_first_chunk::<4>()?;
+        let (set, rest) = rest.split_first_chunk::<4>()?;
+        let run_ms = rest.first_chunk::<4>()?;
         let length = u32::from_le_bytes(*length) as usize;
         let Some(known) = Kind::of(kind[0]).filter(|_| kind[1] == 0) else {
             return Some(Err(format!("a frame of unknown kind {kind:?} arrived")));
@@ -111,6 +128,8 @@ impl Head {
             method: u32::from_le_bytes(*method),
             id: u64::from_le_bytes(*id),
             left_ms: u32::from_le_bytes(*left_ms),
+            set: u32::from_le_bytes(*set),
+            run_ms: u32::from_le_bytes(*run_ms),
         }))
     }
 }
@@ -121,7 +140,16 @@ mod tests {
 
     #[test]
     fn heads_come_back_and_rubbish_is_refused() {
-        let head = Head { length: 70_000, kind: Kind::Call, attempt: 3, method: 9, id: u64::MAX - 1, left_ms: 77 };
+        let head = Head {
+            length: 70_000,
+            kind: Kind::Call,
+            attempt: 3,
+            method: 9,
+            id: u64::MAX - 1,
+            left_ms: 77,
+            set: 3,
+            run_ms: 8,
+        };
         let bytes = head.to_bytes();
         assert_eq!(Head::read(&bytes).unwrap().unwrap(), head);
         assert!(Head::read(&bytes[..HEAD - 1]).is_none());

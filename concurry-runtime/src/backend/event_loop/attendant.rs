@@ -15,7 +15,7 @@ use tokio::task::{spawn_local, yield_now};
 
 use super::link::{LoopLink, Next, Ticket};
 use super::visit::{Ended, live, visit};
-use crate::backend::{End, Host, Place, Recipe, built, dismiss, guard, unpack};
+use crate::backend::{End, Host, Place, Post, Recipe, built, dismiss, guard, unpack};
 use crate::call::Header;
 use crate::error::{Error, Result};
 use crate::panics;
@@ -45,6 +45,7 @@ enum Step<W> {
 
 pub(super) struct Attendant<W: Worker> {
     recipe: Arc<Recipe<W>>,
+    post: Post,
     link: Arc<LoopLink>,
     host: Arc<dyn Host>,
     place: Place,
@@ -58,7 +59,8 @@ pub(super) struct Attendant<W: Worker> {
 impl<W: Worker> Attendant<W> {
     pub(super) fn new(recipe: Arc<Recipe<W>>, link: Arc<LoopLink>, host: Arc<dyn Host>, place: Place) -> Self {
         let (seat, unbegun, blocked) = (RefCell::new(Seat::Lost), Cell::new(0), Cell::new(false));
-        Attendant { recipe, link, host, place, seat, unbegun, blocked }
+        let post = recipe.post(place.index, true);
+        Attendant { recipe, post, link, host, place, seat, unbegun, blocked }
     }
 
     /// The life of the loop.
@@ -202,7 +204,7 @@ impl<W: Worker> Attendant<W> {
 
     async fn shared(self: Rc<Self>, worker: Rc<W>, ticket: Arc<Ticket>) {
         let job = &ticket.job;
-        let ended = match unpack::<W>(job, &self.recipe.pool_name, self.place.index) {
+        let ended = match unpack::<W>(job, &self.post) {
             Some((message, context)) => {
                 let start = || worker.share(message, &context, Reply::local(job));
                 live(&self.link.door, &ticket, &context, start).await
@@ -219,7 +221,7 @@ impl<W: Worker> Attendant<W> {
 
     async fn alone(self: Rc<Self>, mut worker: W, ticket: Arc<Ticket>) {
         let job = &ticket.job;
-        let ended = match unpack::<W>(job, &self.recipe.pool_name, self.place.index) {
+        let ended = match unpack::<W>(job, &self.post) {
             Some((message, context)) => {
                 let start = || worker.own(message, &context, Reply::local(job));
                 live(&self.link.door, &ticket, &context, start).await

@@ -11,15 +11,16 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::sys::{self, Mark, Offset};
-use crate::backend::{Recipe, dismiss};
-use crate::context::{self, CallContext, Cancel};
+use crate::backend::{Facts, Post, Recipe, dismiss};
+use crate::context::{self, Cancel};
 use crate::error::Error;
+use crate::limits::{Holder, Limiting, Limits, Plan, Remote};
 use crate::panics;
 use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{HEAD, Head, Kind};
@@ -36,6 +37,7 @@ pub(super) struct Start {
     pub(super) init: Vec<u8>,
     pub(super) pool_name: String,
     pub(super) index: usize,
+    pub(super) limits: Option<Plan>,
 }
 
 /// The loop of a worker of one type.
@@ -64,6 +66,8 @@ pub(super) struct Driver {
     queue: Mutex<Queue>,
     arrived: Condvar,
     mark: Arc<Mark>,
+    /// The limits that the driver keeps.
+    limits: OnceLock<Arc<Remote>>,
 }
 
 impl Driver {
@@ -84,6 +88,19 @@ impl Driver {
     fn tell_error(&self, kind: Kind, id: u64, error: &Error) {
         let bytes = codec::encode(Codec::Bincode, error).unwrap_or_default();
         self.tell(Head::about(kind, id, bytes.len()), &bytes);
+    }
+
+    /// Asks the driver for limits from now on.
+    fn take_limits(self: &Arc<Self>, plan: Plan) {
+        let me = Arc::downgrade(self);
+        let remote = Remote::new(plan, move |question| {
+            let Some(driver) = me.upgrade() else { return };
+            match codec::encode(Codec::Bincode, &question) {
+                Ok(bytes) => driver.tell(Head::plain(Kind::Asked, bytes.len()), &bytes),
+                Err(_) => leave(),
+            }
+        });
+        let _ = self.limits.set(Arc::new(remote));
     }
 
     /// The next call; `None` when the worker is to end.
@@ -161,8 +178,17 @@ pub(super) fn main(socket: UnixStream) -> ! {
         Err(error) => refuse(&socket, format!("its executable could not be looked at: {error}")),
     }
     let serve = sys::entry_at(start.serve);
-    let driver =
-        Arc::new(Driver { socket, writing: Mutex::new(()), queue: Mutex::default(), arrived: Condvar::new(), mark });
+    let driver = Arc::new(Driver {
+        socket,
+        writing: Mutex::new(()),
+        queue: Mutex::default(),
+        arrived: Condvar::new(),
+        mark,
+        limits: OnceLock::new(),
+    });
+    if let Some(plan) = start.limits.clone() {
+        driver.take_limits(plan);
+    }
     let name = format!("{}-{}", start.pool_name, start.index).replace('\0', "?");
     let theirs = driver.clone();
     let spawned = std::thread::Builder::new().name(name).spawn(move || {
@@ -234,6 +260,10 @@ fn take(driver: &Driver, head: Head, message: Vec<u8>) {
         }
         Kind::Cancel => driver.cancel(head.id, false),
         Kind::Leave => driver.cancel(head.id, true),
+        Kind::Granted => match (driver.limits.get(), codec::decode(Codec::Bincode, &message)) {
+            (Some(limits), Ok(answer)) => limits.answered(answer),
+            _ => leave(),
+        },
         Kind::Stop => {
             driver.queue().stop = true;
             driver.arrived.notify_one();
@@ -256,8 +286,14 @@ pub(super) fn serve<W: Worker>(start: Start, driver: Arc<Driver>) {
         Ok(init) => init,
         Err(why) => return fail(Error::codec(format!("the constructor's arguments {why}"))),
     };
-    let recipe =
-        Recipe::<W> { init, start_hook: start.hook.map(sys::hook_at), pool_name: Arc::from(start.pool_name.as_str()) };
+    let recipe = Recipe::<W> {
+        init,
+        start_hook: start.hook.map(sys::hook_at),
+        pool_name: Arc::from(start.pool_name.as_str()),
+        limiting: Limiting::Off,
+    };
+    let limits = driver.limits.get().map(|remote| Limits::new(remote.clone(), Holder::worker()));
+    let post = Post::remote(recipe.pool_name.clone(), start.index, limits.unwrap_or_default());
     let mut worker = match recipe.make() {
         Ok(worker) => worker,
         Err(error) => return fail(error),
@@ -266,7 +302,10 @@ pub(super) fn serve<W: Worker>(start: Start, driver: Arc<Driver>) {
     while let Some(task) = driver.next() {
         let id = task.head.id;
         driver.mark.begin(id);
-        let (outcome, survivor) = run(worker, &wire, task, &recipe.pool_name, start.index);
+        if task.head.run_ms > 0 {
+            driver.tell(Head::about(Kind::Begun, id, 0), &[]);
+        }
+        let (outcome, survivor) = run(worker, &wire, task, &post);
         match outcome {
             Ok(bytes) => driver.tell(Head::about(Kind::Value, id, bytes.len()), &bytes),
             Err(error) => driver.tell_error(Kind::Error, id, &error),
@@ -292,8 +331,7 @@ fn run<W: Worker>(
     mut worker: W,
     wire: &crate::worker::Wire<W>,
     task: Task,
-    pool_name: &Arc<str>,
-    index: usize,
+    post: &Post,
 ) -> (Result<Vec<u8>, Error>, Option<W>) {
     let Task { head, message, cancelled, arrived } = task;
     let decoded = codec::checked_decode(|| (wire.decode)(wire.codec, &message));
@@ -302,15 +340,15 @@ fn run<W: Worker>(
         Ok(message) => message,
         Err(why) => return (Err(Error::codec(format!("an argument {why}"))), Some(worker)),
     };
-    let context = CallContext {
+    let after = |since: Instant, ms: u32| (ms > 0).then(|| since + Duration::from_millis(u64::from(ms)));
+    let context = post.context(Facts {
         cancel: Cancel::Flag(cancelled),
+        id: head.id,
         attempt: u32::from(head.attempt),
-        worker_index: index,
-        pool_name: pool_name.clone(),
         method: W::METHODS.get(head.method as usize).map_or("", |method| method.name),
-        deadline: (head.left_ms > 0).then(|| arrived + Duration::from_millis(u64::from(head.left_ms))),
-        limits: Default::default(),
-    };
+        deadline: [after(arrived, head.left_ms), after(Instant::now(), head.run_ms)].into_iter().flatten().min(),
+        set: head.set.checked_sub(1),
+    });
     let mut reply = RemoteReply { codec: wire.codec, outcome: None };
     let entered = context::enter(&context);
     let ran = panics::caught(|| {

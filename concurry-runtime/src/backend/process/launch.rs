@@ -16,6 +16,7 @@ use super::hook::MARKER;
 use super::sys::{self, Build, Mark, Offset};
 use crate::backend::Recipe;
 use crate::error::{BoxError, Error, Result};
+use crate::limits::{Keeper, Limiting};
 use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{Head, Kind};
 use crate::wire::link::write_frame;
@@ -31,6 +32,7 @@ const OWN_EXECUTABLE: &str = "/proc/self/exe";
 pub(super) struct Launch {
     pub(super) pool_name: String,
     pub(super) decode_error: DecodeError,
+    pub(super) limiting: Limiting,
     build: Build,
     serve: Offset,
     hook: Option<Offset>,
@@ -59,6 +61,7 @@ impl Launch {
             .map_err(|why| Error::codec(format!("the constructor's arguments {why}")))?;
         Ok(Launch {
             pool_name: recipe.pool_name.to_string(),
+            limiting: recipe.limiting.clone(),
             decode_error: match wire.codec {
                 Codec::Bincode => |method, bytes| W::decode_error(method, Codec::Bincode, bytes),
                 Codec::MsgPack => |method, bytes| W::decode_error(method, Codec::MsgPack, bytes),
@@ -118,6 +121,7 @@ impl Launch {
             init: self.init.clone(),
             pool_name: self.pool_name.clone(),
             index,
+            limits: self.limiting.of(index).map(|local| local.plan().clone()),
         };
         let bytes = codec::encode(Codec::Bincode, &start)
             .map_err(|why| Error::codec(format!("the constructor's arguments {why}")))?;

@@ -16,9 +16,11 @@ use super::launch::DecodeError;
 use super::status;
 use super::sys::Mark;
 use crate::backend::Link;
-use crate::call::{Header, Interrupt, Job, later};
+use crate::call::{Call, Header, Interrupt, Job, later};
 use crate::error::{Error, Result};
+use crate::limits::{Desk, Holder, Local};
 use crate::timer::{self, Alarm};
+use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{Head, Kind};
 use crate::wire::link::Outbox;
 
@@ -190,6 +192,32 @@ impl ProcessLink {
         }
     }
 
+    /// Asks for limits on behalf of this worker.
+    pub(super) fn desk(&self, local: Arc<Local>) -> Desk {
+        let me = self.me.clone();
+        Desk::new(local, Holder::worker().worker, move |answer| {
+            let Some(link) = me.upgrade() else { return };
+            match codec::encode(Codec::Bincode, &answer) {
+                Ok(bytes) => {
+                    let mut state = link.state();
+                    state.outbox.frame(Head::plain(Kind::Granted, bytes.len()), &bytes);
+                    link.write(state);
+                }
+                // It is ours and small; a worker that gets no answer would wait for ever.
+                Err(_) => {
+                    link.kill();
+                }
+            }
+        })
+    }
+
+    /// The call that was sent under this number, and which attempt of it.
+    pub(super) fn call_of(&self, number: u64) -> Option<(Call, u32)> {
+        let state = self.state();
+        let at = usize::try_from(number.checked_sub(state.sent.first)?).ok()?;
+        state.sent.jobs.get(at)?.as_ref().map(|job| (job.call().clone(), job.attempt()))
+    }
+
     /// Takes the job that the worker had begun and not answered.
     pub(super) fn take_running(&self, number: u64) -> Option<Job> {
         if number == 0 { None } else { self.state().sent.take(number).ok().flatten() }
@@ -218,6 +246,8 @@ impl Link for ProcessLink {
             method: u32::try_from(method).unwrap_or(u32::MAX),
             id,
             left_ms,
+            set: header.limit_set().map_or(0, |set| set.saturating_add(1)),
+            run_ms: header.run_timeout().map_or(0, millis),
         };
         state.outbox.message(head, &call);
         // Where something is before it, the reader is writing already and takes this along.
@@ -288,8 +318,10 @@ impl Link for ProcessLink {
 
 /// How many milliseconds a call has left, at least 1; 0 where it has no deadline.
 fn left(header: &Header) -> u32 {
-    header.deadline().map_or(0, |deadline| {
-        let left = deadline.saturating_duration_since(Instant::now()).as_millis();
-        u32::try_from(left).unwrap_or(u32::MAX).max(1)
-    })
+    header.deadline().map_or(0, |deadline| millis(deadline.saturating_duration_since(Instant::now())))
+}
+
+/// A time in milliseconds, at least 1.
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
 }

@@ -13,7 +13,9 @@ use super::link::ProcessLink;
 use super::status;
 use super::sys::Mark;
 use crate::backend::{End, Host, Place};
+use crate::call::TimeoutFrom;
 use crate::error::{BoxError, Error, Told};
+use crate::limits::Desk;
 use crate::panics;
 use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{Head, Kind};
@@ -34,7 +36,8 @@ pub(super) fn live(launch: &Launch, link: &ProcessLink, place: Place, host: &dyn
     if !link.born(pid, mark.clone()) {
         status::end_now(pid);
     }
-    let mut worker = Worker { link, host, place, pid, mark, socket: Arc::new(socket), up: false, failed: None };
+    let desk = launch.limiting.of(place.index).map(|local| link.desk(local.clone()));
+    let mut worker = Worker { desk, link, host, place, pid, mark, socket: Arc::new(socket), up: false, failed: None };
     let described = launch.describe(&worker.socket, &file, place.index);
     // The worker has its own; kept here it would be one descriptor a worker for nothing.
     drop(file);
@@ -54,6 +57,8 @@ enum Failure {
 }
 
 struct Worker<'a> {
+    /// Asks for limits on the worker's behalf; what it holds is given back when this goes.
+    desk: Option<Desk>,
     link: &'a ProcessLink,
     host: &'a dyn Host,
     place: Place,
@@ -122,6 +127,21 @@ impl Worker<'_> {
                 let error = decode_told(&bytes)?.into_error(|bytes| self.rebuild(INIT, bytes));
                 self.failed = Some(Failure::Refused(error));
             }
+            Kind::Begun => {
+                if let Some((call, attempt)) = self.link.call_of(head.id)
+                    && call.header().begin(attempt)
+                {
+                    call.set_clock(TimeoutFrom::Start);
+                }
+            }
+            Kind::Asked => {
+                let question =
+                    codec::decode(Codec::Bincode, &bytes).map_err(|why| format!("it sent a question that {why}"))?;
+                match &self.desk {
+                    Some(desk) => desk.asked(question),
+                    None => return Err("it asked for limits, of which it has none".to_owned()),
+                }
+            }
             Kind::Value => {
                 let job = self.link.state().sent.take(head.id)?;
                 if let Some(job) = job {
@@ -150,6 +170,7 @@ impl Worker<'_> {
     /// Sees the process to its end, and says how it came to it.
     fn end(self) -> End {
         let exit = self.link.bury(self.pid);
+        drop(self.desk);
         let status = status::describe(exit, self.mark.overflowed());
         let begun = self.mark.begun();
         let running = || self.link.take_running(begun);

@@ -39,7 +39,7 @@ use crate::words::{self, Words};
 #[non_exhaustive]
 pub enum RateAlgorithm {
     /// A bucket of `n` tokens, full at first, into which tokens drip at `n` a window; what passes takes tokens out
-    /// (Partridge, "Gigabit Networking", 1994; RFC 2697, section 3, with one bucket).
+    /// (RFC 2215, section 3.6).
     ///
     /// In any time *t*, at most `n` + `n`·*t*/window pass. So the long-run rate holds, a burst is at most `n`, and a
     /// window that begins with a burst sees up to 2`n`.
@@ -50,20 +50,22 @@ pub enum RateAlgorithm {
     /// Nothing passes in bursts: after an amount *a*, nothing passes for *a*·window/`n`. In any time *t*, at most
     /// `n`·*t*/window pass, and one request more.
     LeakyBucket,
-    /// A log of what has passed in the last window (as in Cloudflare's and Kong's descriptions of sliding logs).
+    /// A log of what has passed in the last window (the "sliding window log" of Xu, "System Design Interview", 2020,
+    /// chapter 4).
     ///
     /// In *any* window, wherever it begins, at most `n` pass; a burst is at most `n`. Up to an `n` of 1024 nothing
     /// waits longer than that requires. Beyond, the log groups what passes within 1/1024 of a window, so that its
     /// size is bounded (32 KiB), and something may wait that much longer.
     #[default]
     SlidingWindow,
-    /// A counter that starts anew with each window; windows follow each other from the first use of the set on.
+    /// A counter that starts anew with each window (Xu, the same chapter); windows follow each other from the first use of
+    /// the set on.
     ///
     /// In each of these windows at most `n` pass. Across the border of two, a time as long as one window sees up to
     /// 2`n`.
     FixedWindow,
-    /// The generic cell rate algorithm: one number, the theoretical arrival time of the next unit (ITU-T I.371, annex A;
-    /// ATM Forum UNI 3.1), with a tolerance that makes the burst `n`.
+    /// The generic cell rate algorithm: one number, the theoretical arrival time of the next unit (ITU-T I.371;
+    /// ATM Forum, UNI 3.1), with a tolerance that makes the burst `n`.
     ///
     /// It admits exactly what `TokenBucket` admits, at the same times: in any time *t*, at most `n` + `n`·*t*/window.
     Gcra,

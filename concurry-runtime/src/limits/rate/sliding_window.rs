@@ -181,6 +181,17 @@ mod tests {
     }
 
     #[test]
+    fn a_group_counts_until_its_last_is_a_window_old() {
+        let window = 100 * ENTRIES;
+        let mut log = SlidingWindow::new(2 * ENTRIES, window);
+        log.take(0, ENTRIES);
+        log.take(50, ENTRIES);
+        assert_eq!(log.log.len(), 1);
+        assert_eq!(log.ready_at(51, 1), Some(50 + window));
+        assert_eq!(log.ready_at(50 + window, 2 * ENTRIES), None);
+    }
+
+    #[test]
     fn debt_is_paid_window_by_window_however_many() {
         let mut log = SlidingWindow::new(10, 100);
         log.take(0, 4);

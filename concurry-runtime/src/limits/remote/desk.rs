@@ -47,7 +47,6 @@ impl Inside {
     }
 }
 
-#[allow(dead_code, reason = "links ask when they carry limits")]
 impl Desk {
     /// For the worker whose holder's number is `worker`; `send` puts an answer on its way without waiting.
     pub(crate) fn new(

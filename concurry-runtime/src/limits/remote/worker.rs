@@ -34,7 +34,6 @@ pub(crate) struct Remote {
     answered: Condvar,
 }
 
-#[allow(dead_code, reason = "links make these when they carry limits")]
 impl Remote {
     /// For the limits that the driver described; `send` puts a question on its way.
     pub(crate) fn new(plan: Plan, send: impl Fn(Question) + Send + Sync + 'static) -> Self {
@@ -75,6 +74,7 @@ impl Remote {
     }
 
     /// No more answers come: whoever waits for one gets `error`.
+    #[cfg(test)]
     pub(crate) fn close(&self, error: Error) {
         let mut open = self.open();
         open.closed.get_or_insert(error.clone());

@@ -126,7 +126,7 @@ impl Shared {
             news.0.push((reply, Ok(Grant { set, id })));
         } else {
             let nested = state.scene().holds(holder);
-            if nested && state.scene().would_deadlock(holder, &asks) {
+            if nested && holder.is_worker() && state.scene().would_deadlock(holder, &asks) {
                 news.0.push((reply, Err(self.deadlock(&state, holder, &asks))));
             } else {
                 ticket = state.line.enter(Waiter { holder, asks, patience, nested, set, reply });

@@ -84,7 +84,7 @@ impl Scene<'_> {
     pub(super) fn would_deadlock(&self, holder: Holder, asks: &[Ask]) -> bool {
         let endless = self.line.iter().filter(|(_, waiter)| waiter.patience == Patience::Endless);
         let mut waiting: Vec<(Holder, &[Ask])> = endless
-            .filter(|(_, waiter)| waiter.nested && waiter.holder != holder)
+            .filter(|(_, waiter)| waiter.nested && waiter.holder.is_worker() && waiter.holder != holder)
             .map(|(_, waiter)| (waiter.holder, &*waiter.asks))
             .collect();
         waiting.push((holder, asks));

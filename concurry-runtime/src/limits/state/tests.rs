@@ -192,6 +192,24 @@ fn who_holds_passes_those_who_wait_for_it() {
 }
 
 #[test]
+fn a_thread_that_holds_passes_too_but_is_never_refused() {
+    let scene = resources();
+    let thread = Holder::this_thread();
+    assert_eq!(thread, Holder::this_thread());
+    assert_ne!(thread, std::thread::spawn(Holder::this_thread).join().unwrap());
+    scene.ask("a", thread, &[(0, 2)]);
+    scene.ask("both", NOBODY, &[(0, 1), (1, 3)]);
+    scene.ask("nested", thread, &[(1, 1)]);
+    // Another thread may give it back, for all that is known.
+    scene.ask("again", thread, &[(0, 1)]);
+    assert_eq!(scene.granted(), ["a", "nested"]);
+    scene.give_back(NOBODY, "a");
+    assert_eq!(scene.granted(), ["a", "nested", "again"], "it still holds one of what `both` waits for");
+    scene.give_back(NOBODY, "nested");
+    assert_eq!(scene.granted(), ["a", "nested", "again", "both"]);
+}
+
+#[test]
 fn who_holds_passes_nobody_else() {
     let (time, clock) = Manual::new();
     let scene = Scene::new(LimitSet::new().resource("db", 1).rate("tokens", 10, Window::Minutely), clock);
@@ -229,6 +247,19 @@ fn the_chain_of_those_who_wait_may_be_long() {
     scene.give_back(NOBODY, "c, d");
     scene.give_back(two, "b");
     assert_eq!(scene.granted().last(), Some(&"b, d"));
+}
+
+#[test]
+fn who_waits_for_one_who_waits_is_found_whoever_came_first() {
+    let scene = Scene::new(LimitSet::new().resource("a", 1).resource("b", 1).resource("c", 1), Manual::new().1);
+    let (one, two) = (Holder::worker(), Holder::worker());
+    scene.ask("a", one, &[(0, 1)]);
+    scene.ask("b", two, &[(1, 1)]);
+    // Waits for `two`, which waits for `one` only afterwards.
+    scene.ask("b, c", NOBODY, &[(1, 1), (2, 1)]);
+    scene.ask("two: a", two, &[(0, 1)]);
+    scene.ask("one: c", one, &[(2, 1)]);
+    assert_eq!(scene.granted(), ["a", "b", "one: c"]);
 }
 
 #[test]

@@ -2,19 +2,21 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::context::CallContext;
-use crate::error::{Error, TimeoutScope};
+use crate::error::{Error, Result, TimeoutScope};
 use crate::executor::block_on;
 use crate::limits::clock::manual::Manual;
-use crate::limits::keeper::Holder;
-use crate::limits::{Acquisition, LimitSet, Limits, Window};
+use crate::limits::keeper::{End, Grant, Holder, Keeper, Reply, TicketId};
+use crate::limits::plan::Plan;
+use crate::limits::request::Request;
+use crate::limits::{Acquisition, LimitSet, LimitSetStats, Limits, Window};
 
 const BOUND: Duration = Duration::from_secs(60);
 
@@ -237,6 +239,58 @@ fn a_grant_that_crosses_with_a_timeout_is_not_lost() {
     }
     assert_eq!(served + late, 300);
     assert_eq!((set.stats().held, set.stats().waiting), (0, 0));
+}
+
+/// A keeper that keeps nothing but the reply, and notes what is given back.
+#[derive(Default)]
+struct Slow {
+    reply: Mutex<Option<Reply>>,
+    back: Mutex<Vec<(Grant, End)>>,
+}
+
+impl Keeper for Slow {
+    fn plan(&self) -> &Plan {
+        static PLAN: OnceLock<Plan> = OnceLock::new();
+        PLAN.get_or_init(|| Plan::new(vec![LimitSet::new().resource("db", 1).definition().clone()]))
+    }
+    fn is_near(&self) -> bool {
+        false
+    }
+    fn attempt(&self, _: Holder, _: &Request) -> Result<Option<Grant>> {
+        Ok(None)
+    }
+    fn request(&self, _: Holder, _: Request, reply: Reply) -> TicketId {
+        *self.reply.lock().unwrap() = Some(reply);
+        TicketId { set: 0, id: 1 }
+    }
+    fn cancel(&self, _: TicketId) {}
+    fn update(&self, _: Holder, _: Grant, _: u32, _: u64) {}
+    fn give_back(&self, _: Holder, grant: Grant, end: End) {
+        self.back.lock().unwrap().push((grant, end));
+    }
+    fn release_all(&self, _: u64) {}
+    fn stats(&self) -> Result<Vec<LimitSetStats>> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn a_grant_that_comes_when_nobody_waits_any_more_goes_back() {
+    let slow = Arc::new(Slow::default());
+    let limits = Limits::new(slow.clone(), Holder::worker());
+    let reply = || slow.reply.lock().unwrap().take().unwrap();
+    let grant = Grant { set: 0, id: 5 };
+
+    let mut future = Box::pin(limits.acquire_async(("db", 1)));
+    assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(future);
+    reply()(Ok(grant));
+    let error = limits.acquire_within(("db", 1), Duration::from_millis(1)).unwrap_err();
+    assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
+    reply()(Ok(grant));
+    assert!(limits.acquire_within(("db", 1), Duration::ZERO).is_err());
+    reply()(Err(Error::stopped()));
+    assert_eq!(*slow.back.lock().unwrap(), [(grant, End::Unused); 2]);
 }
 
 #[test]

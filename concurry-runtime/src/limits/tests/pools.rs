@@ -53,6 +53,7 @@ fn whoever_has_some_serves() {
     let error = pool.acquire_within(("slots", 1), Duration::from_millis(2)).unwrap_err();
     assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
     drop(all);
+    assert_eq!(pool.acquire(("slots", 1)).unwrap().config("region"), Some("b"), "each request was one turn");
     assert!(pool.stats().iter().all(|set| (set.held, set.waiting) == (0, 0)));
 }
 

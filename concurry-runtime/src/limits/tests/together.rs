@@ -87,18 +87,23 @@ fn several_keys_in_any_order_never_lock_up() {
 }
 
 #[test]
-fn nested_acquisitions_of_workers_never_lock_up() {
-    // One connection, and everybody wants another thing with it, some in one request and some in two.
+fn nested_acquisitions_never_lock_up() {
+    // One connection, and everybody wants another thing with it, some in one request and some in two. Half of them are
+    // workers, the others are not.
     let set = LimitSet::new().resource("db", 1).resource("file", 1);
     let own = set.clone();
-    threads(4, move |index| {
+    threads(8, move |index| {
         let limits = Limits::new(own.local().unwrap().clone(), Holder::worker());
+        let acquire = |wanted: &[(&str, u64)]| match index / 2 % 2 {
+            0 => own.acquire(wanted).unwrap(),
+            _ => limits.acquire(wanted).unwrap(),
+        };
         for _ in 0..300 {
             if index % 2 == 0 {
-                drop(limits.acquire([("db", 1), ("file", 1)]).unwrap());
+                drop(acquire(&[("db", 1), ("file", 1)]));
             } else {
-                let connection = limits.acquire(("db", 1)).unwrap();
-                let file = limits.acquire(("file", 1)).unwrap();
+                let connection = acquire(&[("db", 1)]);
+                let file = acquire(&[("file", 1)]);
                 drop((connection, file));
             }
         }

@@ -36,6 +36,9 @@ impl TaskWorkerClient {
     /// Runs a closure, in modes that share memory; elsewhere the future resolves to
     /// [`Error::Unsupported`](crate::Error::Unsupported).
     ///
+    /// A closure may use up what it holds, so it is called once, also in a pool that tries failed calls again; what
+    /// [`submit_with`](Self::submit_with) takes can be called again.
+    ///
     /// ```
     /// use concurry::prelude::*;
     ///

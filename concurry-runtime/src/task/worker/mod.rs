@@ -100,16 +100,21 @@ const fn method(name: &'static str) -> Method {
     Method { name, exclusive: false, asynchronous: false, said: Attributes::NONE, output: None }
 }
 
+/// A method whose closure can be called once, so that there is nothing to try again.
+const fn once(name: &'static str) -> Method {
+    Method { said: Attributes { num_retries: Some(0), ..Attributes::NONE }, ..method(name) }
+}
+
 impl Worker for TaskWorker {
     type Message = Errand;
     type Init = ();
     const NAME: &'static str = "TaskWorker";
     const METHODS: &'static [Method] = &[
-        method("submit"),
+        once("submit"),
         method("submit_with"),
         method("map"),
         method("map_unordered"),
-        method("try_submit"),
+        once("try_submit"),
         method("try_submit_with"),
         method("try_map"),
         method("try_map_unordered"),
