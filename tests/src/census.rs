@@ -1,6 +1,7 @@
 //! Counting what a process has: threads, children, file descriptors.
 
 use std::fs;
+use std::time::Duration;
 
 /// What this process has at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,12 @@ pub fn census() -> Census {
         // The descriptor that reads the folder is in it.
         files: fs::read_dir("/proc/self/fd").unwrap().count() - 1,
     }
+}
+
+/// How long this thread has had a processor: what work costs, however much else the machine has to do.
+pub fn time_on_cpu() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split_whitespace().next().unwrap().parse().unwrap())
 }
 
 /// State and parent of a process, as the kernel tells.

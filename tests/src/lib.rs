@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use concurry::{Error, Mode, Result, TaskFuture, TimeoutScope};
 
-pub use census::{Census, census, children_of, is_alive};
+pub use census::{Census, census, children_of, is_alive, time_on_cpu};
 pub use events::next;
 pub use gate::{Door, Gate, Visitor};
 pub use journal::{Journal, Page};
@@ -74,6 +74,26 @@ pub fn all_ok<T>(futures: impl IntoIterator<Item = TaskFuture<T>>) -> Vec<T> {
         values.push(result.unwrap());
     }
     values
+}
+
+/// Runs what must not wait for anything: it costs less than a second of a processor, and where it does not come to an
+/// end at all the whole program does. (The clock on the wall tells what others do on this machine.)
+#[track_caller]
+pub fn at_once<T>(run: impl FnOnce() -> T) -> T {
+    let (done, watched) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if watched.recv_timeout(LONG) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("what must not wait has waited for {LONG:?}");
+            std::process::abort();
+        }
+    });
+    let before = time_on_cpu();
+    let value = run();
+    let took = time_on_cpu() - before;
+    drop(done);
+    watch.join().unwrap();
+    assert!(took < Duration::from_secs(1), "it took {took:?}");
+    value
 }
 
 /// Looks until `true`: for what no event tells, such as the end of a process that is nobody's child here.
