@@ -118,6 +118,11 @@ pub fn current() -> Option<CallContext> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
+/// When the call that this thread is running times out, if it runs one that does.
+pub(crate) fn deadline() -> Option<Instant> {
+    CURRENT.try_with(|current| current.borrow().as_ref()?.deadline).ok().flatten()
+}
+
 /// Makes `context` the current one until the guard goes; what was current before is so again then.
 pub(crate) struct Entered(Option<CallContext>);
 

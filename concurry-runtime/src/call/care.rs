@@ -22,6 +22,8 @@ pub(crate) enum TimeoutFrom {
 pub(crate) struct Care {
     pub(crate) terms: Terms,
     made: Instant,
+    /// When the call that this one is made for times out: nobody waits for longer.
+    until: Option<Instant>,
     clock: Mutex<Clock>,
 }
 
@@ -54,8 +56,8 @@ struct Clock {
 }
 
 impl Care {
-    pub(crate) fn new(terms: Terms) -> Self {
-        Care { terms, made: Instant::now(), clock: Mutex::default() }
+    pub(crate) fn new(terms: Terms, until: Option<Instant>) -> Self {
+        Care { terms, made: Instant::now(), until, clock: Mutex::default() }
     }
 
     fn clock(&self) -> MutexGuard<'_, Clock> {
@@ -69,7 +71,7 @@ impl Care {
     /// When an attempt that is submitted, or begins, now has had its time; `None` where nothing changes by that.
     pub(super) fn deadline_from(&self, from: TimeoutFrom) -> Option<Instant> {
         match from {
-            TimeoutFrom::Submission => self.terms.timeout.map(later),
+            TimeoutFrom::Submission => self.terms.timeout.map(later).into_iter().chain(self.until).min(),
             TimeoutFrom::Start => {
                 let own = self.terms.run_timeout.map(later)?;
                 self.deadline().is_none_or(|earlier| own < earlier).then_some(own)
@@ -78,7 +80,7 @@ impl Care {
     }
 
     /// How long an attempt whose time is up at `deadline` was allowed to take, for its error.
-    pub(super) fn allowed(&self) -> Option<Duration> {
+    pub(crate) fn allowed(&self) -> Option<Duration> {
         self.clock().allowed
     }
 
@@ -91,6 +93,7 @@ impl Care {
     ) -> io::Result<()> {
         let alarm = timer::at(deadline, expire)?;
         let allowed = match from {
+            _ if self.until == Some(deadline) => None,
             TimeoutFrom::Submission => self.terms.timeout,
             TimeoutFrom::Start => self.terms.run_timeout,
         };
@@ -132,6 +135,9 @@ impl Care {
     /// What the policy says of an attempt that has ended; `None` where there is no policy.
     pub(super) fn judge(&self, outcome: Outcome<'_>, attempt: u32) -> Option<Verdict> {
         let policy = self.terms.policy.as_ref()?;
+        if self.until.is_some_and(|until| until <= Instant::now()) {
+            return None;
+        }
         Some(policy.after(outcome, &Attempt::new(attempt, self.made.elapsed())))
     }
 

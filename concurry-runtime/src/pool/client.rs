@@ -17,6 +17,7 @@ use crate::backend::process::Processes;
 use crate::backend::thread::Threads;
 use crate::backend::{Backend, Recipe};
 use crate::call::{AnyCall, CallCell, Care, DecodeFn, Header, Ledger, NONE, Payload, Replay, Terms};
+use crate::context;
 use crate::error::{Error, Result};
 use crate::future::{Args, TaskFuture, gather_args};
 use crate::mode::Mode;
@@ -128,10 +129,12 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
 }
 
 impl Core {
-    /// What is to be done for a call of `method` beyond running it.
+    /// What is to be done for a call of `method` beyond running it. One that is made inside a call which has a deadline
+    /// has that too.
     fn care(&self, method: usize) -> Option<Box<Care>> {
         let terms = self.terms.get(method)?;
-        (!terms.is_empty()).then(|| Box::new(Care::new(terms.clone())))
+        let until = context::deadline();
+        (!terms.is_empty() || until.is_some()).then(|| Box::new(Care::new(terms.clone(), until)))
     }
 
     /// Starts the workers that a pool has from its beginning.

@@ -17,7 +17,7 @@ use super::turns::{self, Line};
 use crate::backend::inline::Inline;
 use crate::backend::{Backend, Host, Link};
 use crate::balance::{Balancer, LoadBalancing, Loads, balancer};
-use crate::call::{Call, Header, Interrupt, Job, Ledger, NONE, Phase, Place, Terms, TimeoutFrom};
+use crate::call::{Call, Header, Interrupt, Job, Ledger, NONE, Phase, Place, Terms, TimeoutFrom, later};
 use crate::error::Error;
 use crate::options::Settings;
 
@@ -161,7 +161,12 @@ impl Core {
     /// Keeps a call that waits for something else than a worker; for so long, where it is known how long.
     pub(crate) fn park(&self, call: Call, delay: Option<Duration>) {
         add(&self.queued);
-        self.parked().insert(call.header().id, (call.clone(), delay));
+        let before = self.parked().insert(call.header().id, (call.clone(), delay));
+        if before.is_some() {
+            // It waited for its turn, and now for another attempt: that is one call.
+            sub(&self.queued);
+        }
+        drop(before);
         if self.phase.load(Ordering::SeqCst) == ABORTED {
             // Whoever aborted may have looked here before it came.
             call.fail(Error::stopped(), None);
@@ -345,20 +350,30 @@ impl Core {
                 sub(&books.queued);
                 return;
             }
+            // Its clock may end this attempt at any time from here on.
+            let attempt = header.attempt();
             call.clone().set_clock(TimeoutFrom::Submission);
-            if let Err(error) = self.await_turn(call) {
-                call.fail(error, None);
+            match self.await_turn(call) {
+                Ok(()) => {}
+                Err(error @ Error::TimedOut { .. }) => call.clone().attempt_failed(attempt, error, None),
+                Err(error) => drop(call.fail(error, None)),
             }
-            let Some(attempt) = header.leave_queue(0) else { return };
-            sub(&books.queued);
-            books.enter();
-            let job = Job::new(call.clone(), attempt, Place { index: 0, generation: 0 });
-            if job.begin() {
-                inline.run(&job);
+            if let Some(attempt) = header.leave_queue(0) {
+                sub(&books.queued);
+                books.enter();
+                let job = Job::new(call.clone(), attempt, Place { index: 0, generation: 0 });
+                if job.begin() {
+                    inline.run(&job);
+                }
             }
-            drop(job);
+            if header.is_settled() {
+                return;
+            }
+            // It is at another attempt, which is kept or about to be.
+            self.wait_until(None, |core| header.is_settled() || core.inline_retry(header.id).is_some());
             let Some(delay) = self.inline_retry(header.id) else { return };
-            std::thread::sleep(delay);
+            // Whoever aborts the pool ends this wait.
+            self.wait_until(Some(later(delay)), |_| header.is_settled());
             self.unpark(header.id);
         }
     }
@@ -548,9 +563,10 @@ impl Ledger for Core {
         if header.phase() == Phase::Settled {
             // Cancelled before it was kept: nobody else would take it out.
             self.unpark(header.id);
-            return;
         }
         if let Engine::Inline(_) = self.engine {
+            // Whoever runs it makes the next attempt too.
+            self.wake();
             return;
         }
         let (me, again, id) = (self.me.clone(), call.clone(), header.id);

@@ -10,11 +10,13 @@
 //! thread. A turn that is granted to a call that was settled meanwhile goes to the next, or back.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::core::Core;
+use super::core::{ABORTED, Core};
 use crate::call::Call;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TimeoutScope};
 use crate::limits::{Limiting, Local, Permit, Ticket, Turn};
 
 /// Calls that wait for their turn.
@@ -25,19 +27,27 @@ pub(super) struct Line {
 
 #[derive(Default)]
 struct State {
-    calls: VecDeque<Call>,
+    /// Each with the attempt that is to have the turn: its time may be up meanwhile, and the next attempt lines up anew.
+    calls: VecDeque<(Call, u32)>,
     /// Somebody is asking for a turn, or waits for one.
     busy: bool,
     /// How many turns were asked for; tells a ticket that comes late.
     asked: u64,
     /// The place in the line of the limits.
     ticket: Option<Ticket>,
+    /// Tells the thread that waits for its own call's turn.
+    waiter: Option<Sender<Result<Permit>>>,
 }
 
 impl Line {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether nothing is to be done for this attempt any more.
+fn is_past(call: &Call, attempt: u32) -> bool {
+    call.header().is_settled() || call.header().attempt() != attempt
 }
 
 /// The lines of a pool: none where its limits do not count calls.
@@ -53,10 +63,11 @@ pub(super) fn lines(limiting: &Limiting, workers: usize) -> Vec<Line> {
 impl Core {
     /// Lets a call wait for its turn in line `at`.
     pub(super) fn line_up(&self, at: usize, call: Call) {
+        let attempt = call.header().attempt();
         self.park(call.clone(), None);
         let Some(line) = self.lines.get(at) else { return };
         let mut state = line.state();
-        state.calls.push_back(call);
+        state.calls.push_back((call, attempt));
         let first = !std::mem::replace(&mut state.busy, true);
         drop(state);
         if first {
@@ -70,7 +81,7 @@ impl Core {
         loop {
             let mut over = Vec::new();
             let mut state = line.state();
-            while state.calls.front().is_some_and(|call| call.header().is_settled()) {
+            while state.calls.front().is_some_and(|(call, attempt)| is_past(call, *attempt)) {
                 over.extend(state.calls.pop_front());
             }
             if state.calls.is_empty() {
@@ -114,8 +125,8 @@ impl Core {
         while let Some(now) = turn.take() {
             let call = line.state().calls.pop_front();
             match (call, now) {
-                (Some(call), Ok(permit)) => {
-                    if self.unpark(call.header().id) {
+                (Some((call, attempt)), Ok(permit)) => {
+                    if !is_past(&call, attempt) && self.unpark(call.header().id) {
                         call.header().set_limit_set(permit.set());
                         drop(permit);
                         self.place(call, if self.lines.len() > 1 { Some(at) } else { None });
@@ -123,7 +134,7 @@ impl Core {
                         turn = Some(Ok(permit));
                     }
                 }
-                (Some(call), Err(error)) => {
+                (Some((call, _)), Err(error)) => {
                     call.fail(error, None);
                 }
                 (None, Ok(permit)) => permit.unused(),
@@ -136,6 +147,11 @@ impl Core {
     pub(super) fn await_turn(&self, call: &Call) -> Result<()> {
         let Some(line) = self.lines.first() else { return Ok(()) };
         let (told, turn) = std::sync::mpsc::channel();
+        line.state().waiter = Some(told.clone());
+        if self.phase.load(Ordering::SeqCst) == ABORTED {
+            // Whoever aborted may have looked for the waiter before.
+            return Err(Error::stopped());
+        }
         let asked = line.limits.turn(move |permit| {
             // Nobody hears it where the call's time was up; the permit is used up then.
             let _ = told.send(permit);
@@ -145,10 +161,12 @@ impl Core {
             Turn::Later(ticket) => {
                 let granted = match call.header().deadline() {
                     None => turn.recv().map_err(|_| Error::stopped()),
-                    // Its clock settles it; nobody needs to wait for longer.
                     Some(deadline) => {
                         let left = deadline.saturating_duration_since(std::time::Instant::now());
-                        turn.recv_timeout(left).map_err(|_| Error::cancelled())
+                        turn.recv_timeout(left).map_err(|_| {
+                            let allowed = call.header().care.as_ref().and_then(|care| care.allowed());
+                            Error::timed_out(TimeoutScope::Call, allowed)
+                        })
                     }
                 };
                 drop(ticket);
@@ -165,9 +183,14 @@ impl Core {
             let mut state = line.state();
             let calls = std::mem::take(&mut state.calls);
             let ticket = state.ticket.take();
+            let waiter = state.waiter.take();
             drop(state);
             drop(ticket);
             drop(calls);
+            if let Some(waiter) = waiter {
+                // It may have gone on by itself.
+                let _ = waiter.send(Err(Error::stopped()));
+            }
         }
     }
 }

@@ -82,10 +82,9 @@ pub(super) struct State {
     /// The worker was told to end.
     finishing: bool,
     killed: bool,
-    /// The number of the job for whose sake the worker was told to leave.
-    replaced_for: Option<u64>,
-    /// Ends a worker that does not leave.
-    patience: Option<Alarm>,
+    /// The jobs that the worker was told to leave, by their numbers, each with what ends a worker that does not. Several
+    /// may be over at once, of which it is busy with one.
+    left: Vec<(u64, Option<Alarm>)>,
     mark: Option<Arc<Mark>>,
 }
 
@@ -167,7 +166,7 @@ impl ProcessLink {
         // From here on its number may be another process's.
         state.pid = None;
         state.socket = None;
-        let patience = state.patience.take();
+        let patience: Vec<_> = state.left.iter_mut().map(|(_, alarm)| alarm.take()).collect();
         let exit = status::reap(pid);
         drop(state);
         drop(patience);
@@ -186,7 +185,7 @@ impl ProcessLink {
     fn lose_patience(&self, number: u64) {
         let state = self.state();
         let busy = state.mark.as_ref().is_some_and(|mark| mark.begun() == number);
-        let waiting = state.replaced_for == Some(number) && state.sent.has(number);
+        let waiting = state.sent.has(number);
         if let (true, true, Some(pid)) = (busy, waiting, state.pid) {
             status::end_now(pid);
         }
@@ -225,7 +224,7 @@ impl ProcessLink {
 
     /// Whether the worker has ended because it was told to leave the job of this number.
     pub(super) fn was_replaced_for(&self, number: u64) -> bool {
-        number > 0 && self.state().replaced_for == Some(number)
+        self.state().left.iter().any(|(left, _)| *left == number)
     }
 }
 
@@ -261,23 +260,25 @@ impl Link for ProcessLink {
         let Some(number) = state.sent.number_of(id, attempt) else { return };
         let kind = match how {
             Interrupt::Tell => Kind::Cancel,
-            Interrupt::Replace => {
-                state.replaced_for = Some(number);
-                Kind::Leave
-            }
+            Interrupt::Replace => Kind::Leave,
         };
         state.outbox.frame(Head::about(kind, number, 0), &[]);
+        let mut over = Vec::new();
         if how == Interrupt::Replace {
             let me = self.me.clone();
             // Without a timer a worker that does not answer stays; one that does leaves all the same.
-            state.patience = timer::at(later(PATIENCE), move || {
+            let alarm = timer::at(later(PATIENCE), move || {
                 if let Some(link) = me.upgrade() {
                     link.lose_patience(number);
                 }
-            })
-            .ok();
+            });
+            // What it has answered since, it needs not be ended for.
+            let State { sent, left, .. } = &mut *state;
+            over = left.extract_if(.., |(number, _)| !sent.has(*number)).collect();
+            left.push((number, alarm.ok()));
         }
         self.write(state);
+        drop(over);
     }
 
     fn finish(&self) {
