@@ -78,8 +78,8 @@ pub fn all_ok<T>(futures: impl IntoIterator<Item = TaskFuture<T>>) -> Vec<T> {
 
 /// Looks until `true`: for what no event tells, such as the end of a process that is nobody's child here.
 #[track_caller]
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    eventually_is(what, true, || holds());
+pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    eventually_is(what, true, holds);
 }
 
 /// Looks until `now` gives `expected`.
