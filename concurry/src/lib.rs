@@ -1,4 +1,4 @@
-#![doc = include_str!("../../README.md")]
+#![doc = include_str!("../README.md")]
 
 pub use concurry_macros::{task, worker};
 pub use concurry_runtime::config;

@@ -3,7 +3,7 @@
 
 use concurry::Task;
 use concurry::prelude::*;
-use concurry_tests::{Door, Gate, Journal, Page, modes, apart, eventually_is};
+use concurry_tests::{Door, Gate, Journal, Page, apart, eventually_is, modes};
 
 #[task]
 fn nothing() -> u32 {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use concurry::prelude::*;
 use concurry::{Error, RemoteError, TaskWorkerClient};
-use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, modes, all_ok, apart, eventually_is};
+use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, all_ok, apart, eventually_is, modes};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// The modes whose workers share memory with the caller.

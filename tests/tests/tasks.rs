@@ -7,7 +7,7 @@ use std::thread;
 
 use concurry::Error;
 use concurry::prelude::*;
-use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, modes, all_ok, apart, eventually, is_alive};
+use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, all_ok, apart, eventually, is_alive, modes};
 
 mod kinds {
     //! Tasks of every kind of signature.

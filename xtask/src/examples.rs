@@ -16,12 +16,12 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     if examples.is_empty() {
         return fail("there are no examples");
     }
-    run::passes(cargo(root).args(["build", "--quiet", "--workspace", "--examples"]))?;
+    run::passes(cargo(root).args(["build", "--quiet", "--workspace", "--all-features", "--examples"]))?;
     for (package, name) in examples {
         println!("example {name}");
         let command = || {
             let mut command = cargo(root);
-            command.args(["run", "--quiet", "--package", package, "--example", name, "--"]);
+            command.args(["run", "--quiet", "--package", package, "--all-features", "--example", name, "--"]);
             command
         };
         let expected = root.join("examples").join(name).join("stdout.txt");

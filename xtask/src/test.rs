@@ -95,7 +95,15 @@ fn clippy(bench: &mut Bench<'_>) -> Result<Outcome> {
     if !has_clippy(bench.root) {
         return Ok(Outcome::Skipped("clippy is not installed; `rustup component add clippy`"));
     }
-    run::passes(cargo(bench.root).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    run::passes(cargo(bench.root).args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     Ok(Outcome::Passed)
 }
 
@@ -129,13 +137,13 @@ fn docs(bench: &mut Bench<'_>) -> Result<Outcome> {
     let flags = std::env::var("RUSTDOCFLAGS").unwrap_or_default();
     let mut command = cargo(bench.root);
     command.env("RUSTDOCFLAGS", format!("{flags} -D warnings"));
-    run::passes(command.args(["doc", "--workspace", "--no-deps", "--exclude", "xtask"]))?;
+    run::passes(command.args(["doc", "--workspace", "--all-features", "--no-deps", "--exclude", "xtask"]))?;
     Ok(Outcome::Passed)
 }
 
 fn doctests(bench: &mut Bench<'_>) -> Result<Outcome> {
     let mut command = cargo(bench.root);
-    run_tests(bench, command.args(["test", "--workspace", "--doc", "--no-fail-fast"]))
+    run_tests(bench, command.args(["test", "--workspace", "--all-features", "--doc", "--no-fail-fast"]))
 }
 
 fn all_examples(bench: &mut Bench<'_>) -> Result<Outcome> {
@@ -145,7 +153,10 @@ fn all_examples(bench: &mut Bench<'_>) -> Result<Outcome> {
 
 fn tests(bench: &mut Bench<'_>) -> Result<Outcome> {
     let mut command = cargo(bench.root);
-    run_tests(bench, command.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]))
+    run_tests(
+        bench,
+        command.args(["test", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"]),
+    )
 }
 
 fn run_tests(bench: &mut Bench<'_>, command: &mut Command) -> Result<Outcome> {

@@ -17,7 +17,7 @@ use super::turns::{self, Line};
 use crate::backend::inline::Inline;
 use crate::backend::{Backend, Host, Link};
 use crate::balance::{Balancer, LoadBalancing, Loads, balancer};
-use crate::call::{Call, Header, Interrupt, Job, Ledger, NONE, Phase, Place, Terms, TimeoutFrom, later};
+use crate::call::{Call, Terms};
 use crate::error::Error;
 use crate::options::Settings;
 
@@ -64,8 +64,8 @@ pub(crate) struct Core {
     /// Where calls wait for their turn.
     pub(super) lines: Vec<Line>,
     /// The way straight to each worker, while it is open.
-    doors: Vec<CachePadded<RwLock<Door>>>,
-    balancer: Option<Box<dyn Balancer>>,
+    pub(super) doors: Vec<CachePadded<RwLock<Door>>>,
+    pub(super) balancer: Option<Box<dyn Balancer>>,
     /// Calls that wait in no lane: for arguments or for another attempt.
     parked: Mutex<HashMap<u64, (Call, Option<Duration>)>>,
     pub(crate) phase: AtomicU8,
@@ -77,9 +77,9 @@ pub(crate) struct Core {
     /// How many wait at the gate.
     pub(crate) waiters: AtomicUsize,
     /// Calls in a queue that no lane owns.
-    queued: AtomicU64,
-    completed: AtomicU64,
-    failed: AtomicU64,
+    pub(super) queued: AtomicU64,
+    pub(super) completed: AtomicU64,
+    pub(super) failed: AtomicU64,
     pub(crate) retried: AtomicU64,
     pub(crate) gate: Mutex<Gate>,
     pub(crate) changed: Condvar,
@@ -154,7 +154,7 @@ impl Core {
         open
     }
 
-    fn parked(&self) -> MutexGuard<'_, HashMap<u64, (Call, Option<Duration>)>> {
+    pub(super) fn parked(&self) -> MutexGuard<'_, HashMap<u64, (Call, Option<Duration>)>> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -188,47 +188,6 @@ impl Core {
         parked.into_values().map(|(call, _)| call).collect()
     }
 
-    /// Sends an accepted call that is ready to run on its way: to its turn, where calls are counted, then to a lane.
-    pub(crate) fn dispatch(&self, call: Call) {
-        if let Engine::Inline(inline) = &self.engine {
-            return self.run_inline(&**inline, &call);
-        }
-        if call.header().care.is_some() {
-            call.clone().set_clock(TimeoutFrom::Submission);
-        }
-        match self.lines.len() {
-            0 => self.place(call, None),
-            1 => self.line_up(0, call),
-            _ => match self.pick(&call) {
-                Some(lane) => self.line_up(lane, call),
-                None => self.nobody(&call),
-            },
-        }
-    }
-
-    /// The lane for a call.
-    fn pick(&self, call: &Call) -> Option<usize> {
-        let pinned = call.header().pinned;
-        if pinned != NONE {
-            return Some(self.home(pinned).0);
-        }
-        self.balancer.as_ref().map_or(Some(0), |balancer| balancer.pick(self))
-    }
-
-    /// Puts a call into `lane`, or into the one that is picked.
-    pub(super) fn place(&self, call: Call, lane: Option<usize>) {
-        let mut lane = lane;
-        loop {
-            let Some(at) = lane.take().or_else(|| self.pick(&call)) else { return self.nobody(&call) };
-            if self.direct && self.go_straight(at, &call) || self.enter(at, &call) {
-                return;
-            }
-            if call.header().pinned != NONE || self.is_shared() {
-                return self.nobody(&call);
-            }
-        }
-    }
-
     pub(crate) fn door(&self, lane: usize) -> RwLockWriteGuard<'_, Door> {
         self.doors[lane].write().unwrap_or_else(PoisonError::into_inner)
     }
@@ -239,148 +198,6 @@ impl Core {
             let link = self.door(lane).take();
             drop(link);
         }
-    }
-
-    /// Straight to worker `lane`; `false` where its door is closed.
-    fn go_straight(&self, lane: usize, call: &Call) -> bool {
-        let door = self.doors[lane].read().unwrap_or_else(PoisonError::into_inner);
-        let Some((link, generation)) = &*door else { return false };
-        // With the door held open, so that whoever aborts finds the call there or we find the pool aborted.
-        if self.phase.load(Ordering::SeqCst) == ABORTED {
-            return false;
-        }
-        let books = &self.books[lane];
-        add(&books.dispatched);
-        books.enter();
-        match call.header().skip_queue(lane) {
-            Some(attempt) => {
-                link.send(Job::new(call.clone(), attempt, Place { index: lane, generation: *generation }));
-            }
-            None => {
-                sub(&books.dispatched);
-                books.leave(*generation);
-            }
-        }
-        true
-    }
-
-    /// Into group `at` and, where a worker has room, on to it; `false` where nobody is left there.
-    fn enter(&self, at: usize, call: &Call) -> bool {
-        let pinned = call.header().pinned;
-        let (mut dropped, mut failed) = (Vec::new(), Vec::new());
-        let mut group = self.group(at);
-        // Under the lock, so that whoever aborts finds the call in the queue or we find the pool aborted.
-        if self.phase.load(Ordering::SeqCst) == ABORTED {
-            drop(group);
-            call.fail(Error::stopped(), None);
-            return true;
-        }
-        let place = if pinned != NONE { Some(self.home(pinned).1) } else { None };
-        let alive = match place {
-            Some(place) => group.lanes[place].status != Status::Gone,
-            None => !group.is_gone(),
-        };
-        if !alive {
-            return false;
-        }
-        // In a group of one the call is that lane's from now on; in a shared queue it is nobody's until it is sent.
-        let owner = match place {
-            Some(_) => pinned,
-            None if self.is_shared() => NONE,
-            None => at,
-        };
-        // Counted before it is there, so that whoever settles it there can count it out.
-        self.count_queued(owner);
-        if let Some(books) = self.books.get(owner) {
-            add(&books.dispatched);
-        }
-        if !call.header().enter_queue(owner) {
-            self.uncount_queued(owner);
-            if let Some(books) = self.books.get(owner) {
-                sub(&books.dispatched);
-            }
-            return true;
-        }
-        match place {
-            Some(place) if self.is_shared() => group.lanes[place].pinned.push_back(call.clone()),
-            // A group of one has one queue, so that the order in which calls came holds for the pinned ones too.
-            _ => group.waiting.push_back(call.clone()),
-        }
-        if self.settings.on_demand {
-            self.staff(&mut group, &mut failed);
-        } else if let Some(lane) = place.or_else(|| group.candidate(self.window)) {
-            self.pump(&mut group, lane, &mut dropped);
-        }
-        drop(group);
-        self.fail_all(failed);
-        true
-    }
-
-    /// Sends what the lane at `at` has room for.
-    pub(crate) fn pump(&self, group: &mut Group, at: usize, dropped: &mut Vec<Call>) {
-        while let Some(job) = group.next(at, self.window, dropped) {
-            self.sent(job.header(), group.lanes[at].index);
-            if let Some(link) = &group.lanes[at].link {
-                link.send(job);
-            }
-        }
-    }
-
-    /// Moves a call's count from the queue to the worker.
-    fn sent(&self, call: &Header, lane: usize) {
-        let books = &self.books[lane];
-        if call.was_queued_by() == NONE {
-            sub(&self.queued);
-            add(&books.dispatched);
-        } else {
-            sub(&books.queued);
-        }
-        books.enter();
-    }
-
-    /// Runs a call here and now, and again for as long as its policy says so.
-    fn run_inline(&self, inline: &dyn Inline, call: &Call) {
-        let header = call.header();
-        let books = &self.books[0];
-        loop {
-            add(&books.dispatched);
-            add(&books.queued);
-            if !header.enter_queue(0) {
-                sub(&books.dispatched);
-                sub(&books.queued);
-                return;
-            }
-            // Its clock may end this attempt at any time from here on.
-            let attempt = header.attempt();
-            call.clone().set_clock(TimeoutFrom::Submission);
-            match self.await_turn(call) {
-                Ok(()) => {}
-                Err(error @ Error::TimedOut { .. }) => call.clone().attempt_failed(attempt, error, None),
-                Err(error) => drop(call.fail(error, None)),
-            }
-            if let Some(attempt) = header.leave_queue(0) {
-                sub(&books.queued);
-                books.enter();
-                let job = Job::new(call.clone(), attempt, Place { index: 0, generation: 0 });
-                if job.begin() {
-                    inline.run(&job);
-                }
-            }
-            if header.is_settled() {
-                return;
-            }
-            // It is at another attempt, which is kept or about to be.
-            self.wait_until(None, |core| header.is_settled() || core.inline_retry(header.id).is_some());
-            let Some(delay) = self.inline_retry(header.id) else { return };
-            // Whoever aborts the pool ends this wait.
-            self.wait_until(Some(later(delay)), |_| header.is_settled());
-            self.unpark(header.id);
-        }
-    }
-
-    /// How long to wait before the call `id` runs again, where it is to.
-    fn inline_retry(&self, id: u64) -> Option<Duration> {
-        self.parked().get(&id).and_then(|(_, delay)| *delay)
     }
 
     /// No worker is left for this call.
@@ -425,29 +242,6 @@ impl Core {
         if let Some(books) = self.books.get(owner) {
             sub(&books.dispatched);
         }
-    }
-
-    /// The worker of `place` has room for one more.
-    fn release(&self, place: Place) {
-        if !self.books[place.index].leave(place.generation) || self.direct || matches!(self.engine, Engine::Inline(_)) {
-            return;
-        }
-        let mut dropped = Vec::new();
-        let (group_at, at) = self.home(place.index);
-        let mut group = self.group(group_at);
-        let own = &mut group.lanes[at];
-        if own.generation == place.generation && own.in_flight > 0 {
-            own.in_flight -= 1;
-            if self.settings.on_demand {
-                own.status = Status::Finishing;
-                if let Some(link) = &own.link {
-                    link.finish();
-                }
-            } else {
-                self.pump(&mut group, at, &mut dropped);
-            }
-        }
-        drop(group);
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
@@ -503,87 +297,5 @@ impl Loads for Core {
     }
     fn total(&self, index: usize) -> u64 {
         get(&self.books[index].dispatched)
-    }
-}
-
-impl Ledger for Core {
-    fn settling(&self, call: &Header, from: Phase, ok: bool, left: Option<Place>) {
-        if from == Phase::Queued {
-            self.uncount_queued(call.was_queued_by());
-        }
-        if let Some(books) = self.books.get(call.lane()) {
-            books.outcome(ok);
-        }
-        add(if ok { &self.completed } else { &self.failed });
-        if let Some(place) = left {
-            self.release(place);
-        }
-        if from == Phase::Waiting {
-            self.unpark(call.id);
-        }
-    }
-
-    fn settled(&self) {
-        self.resolved();
-    }
-
-    fn workers(&self) -> usize {
-        self.settings.max_workers
-    }
-
-    fn left(&self, place: Place) {
-        self.release(place);
-    }
-
-    fn interrupt(&self, lane: usize, id: u64, attempt: u32, how: Interrupt) {
-        if matches!(self.engine, Engine::Inline(_)) {
-            return;
-        }
-        let (group_at, at) = if lane < self.books.len() { self.home(lane) } else { (0, NONE) };
-        let mut group = self.group(group_at);
-        let over = group.note_over();
-        let link = group.lanes.get(at).and_then(|lane| lane.link.clone());
-        drop(group);
-        drop(over);
-        if let Some(link) = link {
-            link.interrupt(id, attempt, how);
-        }
-    }
-
-    fn retrying(&self, call: &Call, from: Phase, left: Option<Place>, delay: Duration) {
-        let header = call.header();
-        if from == Phase::Queued {
-            self.uncount_queued(header.was_queued_by());
-        }
-        add(&self.retried);
-        self.park(call.clone(), Some(delay));
-        if let Some(place) = left {
-            self.release(place);
-        }
-        if header.phase() == Phase::Settled {
-            // Cancelled before it was kept: nobody else would take it out.
-            self.unpark(header.id);
-        }
-        if let Engine::Inline(_) = self.engine {
-            // Whoever runs it makes the next attempt too.
-            self.wake();
-            return;
-        }
-        let (me, again, id) = (self.me.clone(), call.clone(), header.id);
-        let go_on = move || {
-            if let Some(core) = me.upgrade()
-                && core.unpark(id)
-            {
-                core.dispatch(again);
-            }
-        };
-        let set = header.care.as_ref().map(|care| care.wake_after(delay, go_on));
-        if let Some(Err(error)) = set {
-            call.fail(Error::unsupported(format!("no thread can be started to wait for a retry: {error}")), None);
-        }
-    }
-
-    fn may_retry(&self) -> bool {
-        self.phase.load(Ordering::SeqCst) != ABORTED
     }
 }

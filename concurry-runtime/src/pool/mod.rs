@@ -2,7 +2,9 @@
 
 mod client;
 pub(crate) mod core;
+mod dispatch;
 mod lane;
+mod ledger;
 mod shutdown;
 mod stats;
 mod supervise;

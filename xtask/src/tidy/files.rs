@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::error::{Result, While};
 
-/// What cargo, git and trybuild write; nobody commits it.
+/// What cargo, git and trybuild write; nobody commits it. In a second work tree of git's, `.git` is a file.
 const NOT_OURS: [&str; 3] = ["target", ".git", "wip"];
 
 /// Every file below `root` that could be committed, as a path with `/` that begins at `root`, in order.
@@ -23,7 +23,7 @@ pub(crate) fn list(root: &Path) -> Result<Vec<String>> {
             let kind = entry.file_type().during(&own)?;
             if kind.is_dir() && !NOT_OURS.contains(&name.as_str()) {
                 folders.push(own);
-            } else if kind.is_file() {
+            } else if kind.is_file() && !NOT_OURS.contains(&name.as_str()) {
                 found.push(own);
             }
         }

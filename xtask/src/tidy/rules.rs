@@ -24,13 +24,13 @@ const FORBIDDEN: [&str; 6] = [
     concat!("Iss", "ue #"),
 ];
 
-/// Which rooms of the runtime must not know which others: policies nothing of pools, backends nothing of policies,
-/// the wire nothing of workers.
+/// Which rooms of the runtime must not know which others: policies nothing of pools, backends nothing of balancing and
+/// retries, the wire nothing of workers. Backends know limits, which they hand to workers.
 const WALLS: [(&str, &[&str]); 6] = [
     ("balance", &["pool", "backend", "worker", "limits", "retry"]),
     ("limits", &["pool", "backend", "worker", "retry"]),
     ("retry", &["pool", "backend", "worker", "limits"]),
-    ("backend", &["pool", "balance", "limits", "retry"]),
+    ("backend", &["pool", "balance", "retry"]),
     ("wire", &["pool", "backend", "worker", "balance", "limits", "retry"]),
     ("future", &["pool", "backend", "balance", "limits", "retry"]),
 ];
