@@ -141,9 +141,14 @@ impl ThreadLink {
         if self.patience.spin(news) {
             return;
         }
-        self.sleeping.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        while !news() {
+        loop {
+            // Said again each time: whoever brought news that has been dealt with since may come late to wake it, and
+            // has taken back then that it sleeps.
+            self.sleeping.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            if news() {
+                break;
+            }
             thread::park();
         }
         self.sleeping.store(false, Ordering::Relaxed);
@@ -258,4 +263,37 @@ fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dy
     }
     dismiss(worker);
     End::Finished
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Looks until the worker says that it sleeps.
+    fn await_sleep(link: &ThreadLink) {
+        let begun = Instant::now();
+        while !link.sleeping.load(Ordering::Relaxed) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it sleeps, and nobody knows");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn who_is_woken_for_old_news_can_be_woken_again() {
+        let link = Arc::new(ThreadLink::new());
+        let own = link.clone();
+        let worker = thread::spawn(move || own.sleep());
+        let _ = link.thread.set(worker.thread().clone());
+        for _ in 0..100 {
+            await_sleep(&link);
+            // As a submitter does whose news has been dealt with before it gets to look for sleepers.
+            assert!(link.sleeping.swap(false, Ordering::AcqRel));
+            worker.thread().unpark();
+        }
+        await_sleep(&link);
+        link.change(|_| ());
+        worker.join().unwrap();
+    }
 }
