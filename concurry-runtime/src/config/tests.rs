@@ -160,6 +160,7 @@ options of a pool in mode `process`:
   max_restarts      3                  the default
   stop_timeout      30s                the default
   timeout           120s               CONCURRY_TIMEOUT
+  run_timeout       none               the default
   num_retries       none               the default
   name              the worker's type  the default
   ignored: CONCURRY_HOME";
