@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{AnyCall, Call, Header, Interrupt, Job, Phase, TimeoutFrom, here};
 use crate::error::{Error, Result, TimeoutScope};
@@ -128,6 +128,10 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
 
     /// Brings the attempt to a value, unless the policy waits for another one.
     fn succeed(self: Arc<Self>, value: T, job: &Job) {
+        if let Some(late) = self.lateness() {
+            dismiss(value);
+            return self.attempt_failed(job.attempt(), late, Some(job));
+        }
         match self.judge(retry::Outcome::Value(&value), job.attempt()) {
             Some(Verdict::Again { delay }) => {
                 dismiss(value);
@@ -140,6 +144,14 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
             Some(Verdict::Accept | Verdict::GiveUp) | None => {}
         }
         self.settle(Some(job.attempt()), Value::Ready(Ok(value)), true, Some(job));
+    }
+
+    /// The error of an attempt that has an answer, but only after its time was up: the clock may be a moment behind a
+    /// method that saw in its context that its time was up.
+    fn lateness(&self) -> Option<Error> {
+        let care = self.header.care.as_ref()?;
+        let late = care.deadline().is_some_and(|deadline| Instant::now() >= deadline);
+        late.then(|| Error::timed_out(TimeoutScope::Call, care.allowed()))
     }
 
     /// What the policy says of an attempt that has ended; `None` where it has nothing to say.
@@ -205,7 +217,8 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
         if self.header.care.is_none() {
             return self.fail_attempt(attempt, error, job);
         }
-        let error = self.header.name(error);
+        let late = if matches!(error, Error::Failed { .. }) { self.lateness() } else { None };
+        let error = self.header.name(late.unwrap_or(error));
         match self.judge(retry::Outcome::Error(&error), attempt) {
             Some(Verdict::Again { delay }) => self.again(attempt, delay, job),
             Some(Verdict::Refuse(error)) => self.fail_attempt(attempt, error, job),
@@ -233,6 +246,9 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
             codec::checked_decode(|| decode(codec, bytes))
                 .map_err(|why| Error::codec(format!("the result {why}")).at(worker, method))
         };
+        if let Some(late) = self.lateness() {
+            return self.attempt_failed(job.attempt(), late, Some(job));
+        }
         if !self.header.care.as_ref().is_some_and(|care| care.judges(TypeId::of::<T>())) {
             // Decoded by whoever takes it.
             self.settle(Some(job.attempt()), Value::Encoded(Box::new(open)), true, Some(job));
