@@ -213,40 +213,6 @@ fn methods_that_are_not_async_run_beside_those_that_wait_and_in_order() {
     pool.stop().unwrap();
 }
 
-/// Counts what ran before what.
-#[derive(Default)]
-struct Busy {
-    done: Cell<usize>,
-}
-
-#[worker(mode = "async")]
-impl Busy {
-    pub(crate) fn spin(&self) {
-        let until = Instant::now() + Duration::from_millis(1);
-        while Instant::now() < until {}
-        self.done.set(self.done.get() + 1);
-    }
-
-    pub(crate) async fn turns(&self, how_many: usize) -> usize {
-        for _ in 0..how_many {
-            tokio::task::yield_now().await;
-        }
-        self.done.get()
-    }
-}
-
-#[test]
-fn methods_that_are_not_async_leave_the_others_their_turns() {
-    let pool = Busy::init().unwrap();
-    // In line before any of it runs: the loop is busy with the first.
-    let turns = pool.turns(10usize);
-    let spins: Vec<_> = (0..200).map(|_| pool.spin()).collect();
-    let done = turns.result().unwrap();
-    assert!(done < 100, "{done} blocking calls ran before ten turns were over");
-    gather(spins).results().unwrap();
-    pool.stop().unwrap();
-}
-
 #[test]
 fn cancelling_a_running_call_drops_its_future() {
     let pool = Room::init().unwrap();
@@ -339,45 +305,6 @@ fn errors_and_contexts_are_each_calls_own() {
     let error = pool.fail("because").result().unwrap_err();
     assert!(matches!(error, Error::Failed { .. }));
     assert!(error.to_string().contains("because") && error.to_string().contains("Room::fail"), "{error}");
-    pool.stop().unwrap();
-}
-
-/// Looks at the context again and again.
-#[derive(Default)]
-struct Looking;
-
-#[worker(mode = "async", max_workers = 2)]
-impl Looking {
-    pub(crate) async fn first(&self, turns: usize) -> bool {
-        look("first", turns).await
-    }
-
-    pub(crate) async fn second(&self, context: &CallContext, turns: usize) -> bool {
-        assert_eq!(context.method(), "second");
-        look("second", turns).await
-    }
-
-    pub(crate) fn third(&self) -> String {
-        current().map(|context| format!("{} of {}", context.method(), context.pool_name())).unwrap_or_default()
-    }
-}
-
-async fn look(method: &str, turns: usize) -> bool {
-    let mut right = true;
-    for _ in 0..turns {
-        right &= current().is_some_and(|context| context.method() == method);
-        tokio::task::yield_now().await;
-    }
-    right
-}
-
-#[test]
-fn the_current_context_is_that_of_the_call_that_is_polled() {
-    let pool = Looking::init().unwrap();
-    let calls = (0..20).flat_map(|_| [pool.first(50usize), pool.second(50usize)]);
-    assert_eq!(gather(calls).results().unwrap(), vec![true; 40]);
-    assert_eq!(pool.third().result().unwrap(), "third of Looking");
-    assert!(current().is_none());
     pool.stop().unwrap();
 }
 
@@ -484,115 +411,6 @@ fn a_loop_that_is_inside_a_method_does_not_hold_up_an_abort() {
     assert_eq!(next(&seen), "a dropped in stay");
 }
 
-static BUILT: AtomicUsize = AtomicUsize::new(0);
-static HOOKED: AtomicUsize = AtomicUsize::new(0);
-
-/// Its second instance cannot be built.
-struct Fragile(usize);
-
-#[worker(local, mode = "async")]
-impl Fragile {
-    pub(crate) async fn new() -> Result<Self, String> {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        let number = BUILT.fetch_add(1, Ordering::SeqCst);
-        if number == 1 { Err("not this time".to_owned()) } else { Ok(Fragile(number)) }
-    }
-
-    pub(crate) fn number(&self) -> usize {
-        self.0
-    }
-
-    pub(crate) async fn stay(&self, events: Events) {
-        let _guard = Guard(events.clone(), "it".to_owned());
-        events.send("in".to_owned()).unwrap();
-        std::future::pending::<()>().await;
-    }
-
-    pub(crate) fn blow(&self) {
-        panic!("as planned");
-    }
-}
-
-#[test]
-fn a_worker_that_cannot_be_built_anew_dies_with_what_it_was_running() {
-    let pool = Fragile::options()
-        .on_worker_start(|| {
-            HOOKED.fetch_add(1, Ordering::SeqCst);
-        })
-        .init()
-        .unwrap();
-    let (events, seen) = channel();
-    let running = pool.stay(events);
-    assert_eq!(next(&seen), "in");
-    let blows = pool.blow();
-    let queued = pool.number();
-    assert!(matches!(blows.result(), Err(Error::Panicked { .. })));
-    let error = running.result().unwrap_err();
-    assert!(matches!(error, Error::WorkerDied { .. }), "{error}");
-    assert!(error.to_string().contains("not this time"), "{error}");
-    assert_eq!(next(&seen), "it dropped in stay");
-    assert_eq!(queued.result().unwrap(), 2, "the third instance ran it");
-    assert_eq!((pool.stats().restarts, HOOKED.load(Ordering::SeqCst)), (1, 2));
-    pool.stop().unwrap();
-    let stats = pool.stats();
-    assert_eq!((stats.completed, stats.failed, stats.in_flight), (1, 2, 0));
-}
-
-struct Refusing;
-
-#[worker(mode = "async")]
-impl Refusing {
-    pub(crate) async fn new(panic: bool) -> Result<Self, String> {
-        tokio::task::yield_now().await;
-        assert!(!panic, "no");
-        Err("refused".to_owned())
-    }
-
-    pub(crate) async fn nothing(&self) {}
-}
-
-#[test]
-fn a_constructor_that_fails_is_an_error_at_init() {
-    for (panic, text) in [(false, "refused"), (true, "panicked")] {
-        let error = Refusing::options().max_workers(3).init(panic).unwrap_err();
-        assert!(matches!(error, Error::InitFailed { .. }), "{error:?}");
-        assert!(error.to_string().contains("Refusing") && error.to_string().contains(text), "{error}");
-    }
-}
-
-/// Knows its thread.
-#[derive(Default)]
-struct Threads;
-
-#[worker(mode = "async")]
-impl Threads {
-    pub(crate) async fn name(&self) -> String {
-        let before = thread::current().id();
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        assert_eq!(thread::current().id(), before);
-        thread::current().name().unwrap_or_default().to_owned()
-    }
-
-    /// Both kinds of tasks, and what ends with the worker.
-    pub(crate) async fn spawn(&self, n: u32) -> u32 {
-        let left = tokio::task::spawn_local(std::future::pending::<()>());
-        let local = tokio::task::spawn_local(async move { n });
-        let sent = tokio::spawn(async move { n });
-        let blocking = tokio::task::spawn_blocking(move || n);
-        assert!(!left.is_finished());
-        local.await.unwrap() + sent.await.unwrap() + blocking.await.unwrap()
-    }
-}
-
-#[test]
-fn each_worker_is_a_loop_on_a_thread_of_its_own() {
-    let pool = Threads::options().max_workers(3).name("loop").init().unwrap();
-    let names = gather(pool.broadcast(|client| client.name())).results().unwrap();
-    assert_eq!(names, ["loop-0", "loop-1", "loop-2"]);
-    assert_eq!(pool.spawn(3u32).result().unwrap(), 9);
-    pool.stop().unwrap();
-}
-
 #[test]
 fn many_threads_submit_cancel_and_stop_at_once() {
     let pool = Room::options().max_workers(2).init().unwrap();
@@ -629,15 +447,11 @@ fn many_threads_submit_cancel_and_stop_at_once() {
             stop.store(true, Ordering::Release);
         });
     });
-    let stats = pool.stats();
+    let (stats, stopped) = (pool.stats(), stopped.into_inner());
     assert_eq!(stats.completed as usize, done.into_inner());
-    assert_eq!(
-        stats.failed as usize,
-        cancelled.into_inner(),
-        "what is refused is not counted, and a stop costs nothing"
-    );
-    assert_eq!((stats.queued, stats.in_flight), (0, 0));
-    assert!(stopped.into_inner() > 0);
+    // What is refused is not counted, and a stop costs nothing.
+    assert_eq!(stats.failed as usize, cancelled.into_inner());
+    assert!((stats.queued, stats.in_flight) == (0, 0) && stopped > 0, "{stats:?} {stopped}");
 }
 
 /// A call that is late, and one that is not.

@@ -61,7 +61,7 @@ impl Carrier {
     pub fn nothing(&self) {}
 
     pub fn shy(&self, shy: Shy) -> u64 {
-        drop(shy);
+        let _ = shy;
         1
     }
 
@@ -194,7 +194,7 @@ fn sizes_around_every_boundary_arrive_whole() {
 fn tree(depth: u8) -> Tree {
     Tree {
         name: "é\0\n".repeat(depth as usize),
-        leaf: (depth % 2 == 0).then_some('𝄞'),
+        leaf: depth.is_multiple_of(2).then_some('𝄞'),
         branches: (0..depth).map(|_| tree(depth - 1)).collect(),
         notes: (0..depth).map(|note| (note, HashMap::from([(format!("{note}"), (i128::MIN, f64::MAX))]))).collect(),
         kind: match depth % 4 {

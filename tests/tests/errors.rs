@@ -297,7 +297,8 @@ fn every_message_names_worker_and_method_and_where_there_is_one_the_remedy() {
         pool.stop().unwrap();
         pool.text().soon().unwrap_err()
     };
-    let cases: Vec<(Error, fn(&Error) -> bool, &[&str])> = vec![
+    type Case = (Error, fn(&Error) -> bool, &'static [&'static str]);
+    let cases: Vec<Case> = vec![
         (sync.plain().soon().unwrap_err(), |e| matches!(e, Error::Failed { .. }), &["Faulty::plain", "plain 7"]),
         (sync.panics().soon().unwrap_err(), |e| matches!(e, Error::Panicked { .. }), &["Faulty::panics", "errors.rs:"]),
         (died, |e| matches!(e, Error::WorkerDied { .. }), &["Faulty[0]::end", "SIGKILL"]),

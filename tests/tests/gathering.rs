@@ -21,7 +21,7 @@ impl Runner {
     }
 
     pub fn odd_fails(&self, number: u64) -> Result<u64, String> {
-        if number % 2 == 0 { Ok(number) } else { Err(format!("{number} is odd")) }
+        if number.is_multiple_of(2) { Ok(number) } else { Err(format!("{number} is odd")) }
     }
 
     pub fn stay(&self, door: Door, value: u64) -> u64 {

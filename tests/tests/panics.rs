@@ -198,12 +198,12 @@ struct Trapper {
 #[worker]
 impl Trapper {
     pub fn new(trap: Trap) -> Self {
-        drop(trap);
+        let _ = trap;
         Trapper { calls: 0 }
     }
 
     pub fn take(&mut self, trap: Trap) -> u64 {
-        drop(trap);
+        let _ = trap;
         self.calls += 1;
         self.calls
     }
@@ -396,77 +396,6 @@ fn what_is_given_up_may_panic_as_it_is_dropped() {
         }
         assert!(matches!(stay.soon(), Err(Error::Stopped { .. })));
         drop(visitor);
-    }
-}
-
-/// Fails to be built anew with an error that has no words.
-struct Once;
-
-#[worker]
-impl Once {
-    pub fn new(page: Page) -> Result<Self, Speechless> {
-        let first = page.is_blank();
-        page.note("built");
-        if first { Ok(Once) } else { Err(Speechless) }
-    }
-
-    pub fn panic(&self) {
-        panic!("once")
-    }
-
-    pub fn answer(&self) -> u64 {
-        42
-    }
-}
-
-#[test]
-fn a_worker_that_cannot_be_built_anew_says_so_even_without_words() {
-    for mode in modes() {
-        let journal = Journal::new();
-        let pool = Once::options().mode(mode).max_restarts(1).init(journal.page()).unwrap();
-        let panics = pool.panic();
-        let answers: Vec<_> = (0..5).map(|_| pool.answer()).collect();
-        assert!(matches!(panics.soon(), Err(Error::Panicked { .. })), "{mode}");
-        for outcome in all_soon(answers) {
-            let error = outcome.unwrap_err();
-            assert!(matches!(error, Error::WorkerDied { .. }), "{mode}: {error:?}");
-            assert!(error.to_string().contains("no words"), "{mode}: {error}");
-        }
-        pool.stop().unwrap();
-    }
-}
-
-#[test]
-fn a_sync_worker_is_built_as_soon_as_that_is_possible_again() {
-    let journal = Journal::new();
-    let pool = Rebuilt::options().mode(Mode::Sync).init(journal.page()).unwrap();
-    assert!(matches!(pool.panic().soon(), Err(Error::Panicked { .. })));
-    let error = pool.answer().soon().unwrap_err();
-    assert!(matches!(error, Error::WorkerDied { .. }) && error.to_string().contains("not now"), "{error}");
-    journal.page().note("ready");
-    assert_eq!(pool.answer().soon().unwrap(), 42);
-    pool.stop().unwrap();
-}
-
-/// Is built at first, and later only once the page says `ready`.
-struct Rebuilt;
-
-#[worker]
-impl Rebuilt {
-    pub fn new(page: Page) -> Result<Self, String> {
-        if page.is_blank() {
-            page.note("built");
-            return Ok(Rebuilt);
-        }
-        if page.has("ready") { Ok(Rebuilt) } else { Err("not now".to_owned()) }
-    }
-
-    pub fn panic(&self) {
-        panic!("once")
-    }
-
-    pub fn answer(&self) -> u64 {
-        42
     }
 }
 
