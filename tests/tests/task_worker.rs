@@ -4,6 +4,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use concurry::prelude::*;
 use concurry::{Error, RemoteError, TaskWorkerClient};
@@ -335,4 +336,34 @@ fn it_is_a_pool_like_any_other() {
     let error = TaskWorker::options().mode(Mode::Sync).max_workers(2).init().unwrap_err();
     assert!(matches!(error, Error::Config { .. }), "{error:?}");
     assert_eq!(TaskWorker::init().unwrap().submit(|| 5).soon().unwrap(), 5);
+}
+
+/// Succeeds at the third attempt.
+fn third(page: Page) -> Result<u32, String> {
+    let attempt = concurry::current().map_or(0, |call| call.attempt());
+    page.note(attempt);
+    if attempt < 3 { Err(format!("attempt {attempt}")) } else { Ok(attempt) }
+}
+
+#[test]
+fn what_has_an_argument_can_be_tried_again() {
+    let retry = Retry::fixed().num_retries(2).wait(Duration::from_millis(1));
+    for mode in modes() {
+        let pool = TaskWorker::options().mode(mode).retry(retry.clone()).init().unwrap();
+        let journal = Journal::new();
+        assert_eq!(pool.try_submit_with(journal.page(), third).soon().unwrap(), 3, "{mode}");
+        let mapped: Vec<_> = pool.try_map([journal.page(), journal.page()], third).map(Result::unwrap).collect();
+        assert_eq!(mapped, [3, 3], "{mode}");
+        assert_eq!(journal.count("3"), 3, "{mode}");
+        assert_eq!(pool.stats().retried, 6, "{mode}");
+    }
+    // A closure that can be called once is, whatever the pool says; it is refused where it was named.
+    let pool = TaskWorker::options().retry(retry.clone()).init().unwrap();
+    let journal = Journal::new();
+    let page = journal.page();
+    assert!(pool.try_submit(move || third(page)).soon().is_err());
+    assert_eq!(journal.numbers(), [1]);
+    let pool = TaskWorker::options().retry_method("submit", retry).init().unwrap();
+    let error = pool.submit(|| 1).soon().unwrap_err().to_string();
+    assert!(error.starts_with("TaskWorker::submit: ") && error.contains("use `submit_with`"), "{error}");
 }
