@@ -222,10 +222,17 @@ fn knocks((door, page, x): (Option<Door>, Page, u64)) -> u64 {
 #[test]
 fn cancelled_calls_do_not_run_and_a_dropped_map_cancels_its_calls() {
     for mode in apart() {
-        let (gate, journal) = (Gate::new(), Journal::new());
+        let (first, gate, journal) = (Gate::new(), Gate::new(), Journal::new());
         let pool = pool(mode);
         let mut drawn = 0;
-        let args = |x: u64| ((x == 1).then(|| gate.door()), journal.page(), x);
+        let args = |x: u64| {
+            if x == 2 {
+                // The first result is there only when the second call has been made.
+                first.visitor().pass("");
+            }
+            let door = [&first, &gate].get(x as usize).map(|gate| gate.door());
+            (door, journal.page(), x)
+        };
         let mut results = pool.map((0..).inspect(|_| drawn += 1).map(args), knocks);
         assert_eq!(results.next().unwrap().unwrap(), 0, "{mode}");
         let visitor = gate.visitor();
