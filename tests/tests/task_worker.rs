@@ -4,6 +4,7 @@ use std::fmt;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use concurry::prelude::*;
 use concurry::{Error, RemoteError, TaskWorkerClient};
@@ -221,10 +222,17 @@ fn knocks((door, page, x): (Option<Door>, Page, u64)) -> u64 {
 #[test]
 fn cancelled_calls_do_not_run_and_a_dropped_map_cancels_its_calls() {
     for mode in apart() {
-        let (gate, journal) = (Gate::new(), Journal::new());
+        let (first, gate, journal) = (Gate::new(), Gate::new(), Journal::new());
         let pool = pool(mode);
         let mut drawn = 0;
-        let args = |x: u64| ((x == 1).then(|| gate.door()), journal.page(), x);
+        let args = |x: u64| {
+            if x == 2 {
+                // The first result is there only when the second call has been made.
+                first.visitor().pass("");
+            }
+            let door = [&first, &gate].get(x as usize).map(|gate| gate.door());
+            (door, journal.page(), x)
+        };
         let mut results = pool.map((0..).inspect(|_| drawn += 1).map(args), knocks);
         assert_eq!(results.next().unwrap().unwrap(), 0, "{mode}");
         let visitor = gate.visitor();
@@ -335,4 +343,34 @@ fn it_is_a_pool_like_any_other() {
     let error = TaskWorker::options().mode(Mode::Sync).max_workers(2).init().unwrap_err();
     assert!(matches!(error, Error::Config { .. }), "{error:?}");
     assert_eq!(TaskWorker::init().unwrap().submit(|| 5).soon().unwrap(), 5);
+}
+
+/// Succeeds at the third attempt.
+fn third(page: Page) -> Result<u32, String> {
+    let attempt = concurry::current().map_or(0, |call| call.attempt());
+    page.note(attempt);
+    if attempt < 3 { Err(format!("attempt {attempt}")) } else { Ok(attempt) }
+}
+
+#[test]
+fn what_has_an_argument_can_be_tried_again() {
+    let retry = Retry::fixed().num_retries(2).wait(Duration::from_millis(1));
+    for mode in modes() {
+        let pool = TaskWorker::options().mode(mode).retry(retry.clone()).init().unwrap();
+        let journal = Journal::new();
+        assert_eq!(pool.try_submit_with(journal.page(), third).soon().unwrap(), 3, "{mode}");
+        let mapped: Vec<_> = pool.try_map([journal.page(), journal.page()], third).map(Result::unwrap).collect();
+        assert_eq!(mapped, [3, 3], "{mode}");
+        assert_eq!(journal.count("3"), 3, "{mode}");
+        assert_eq!(pool.stats().retried, 6, "{mode}");
+    }
+    // A closure that can be called once is, whatever the pool says; it is refused where it was named.
+    let pool = TaskWorker::options().retry(retry.clone()).init().unwrap();
+    let journal = Journal::new();
+    let page = journal.page();
+    assert!(pool.try_submit(move || third(page)).soon().is_err());
+    assert_eq!(journal.numbers(), [1]);
+    let pool = TaskWorker::options().retry_method("submit", retry).init().unwrap();
+    let error = pool.submit(|| 1).soon().unwrap_err().to_string();
+    assert!(error.starts_with("TaskWorker::submit: ") && error.contains("use `submit_with`"), "{error}");
 }

@@ -4,6 +4,7 @@
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use concurry::Error;
 use concurry::prelude::*;
@@ -45,6 +46,12 @@ mod kinds {
     pub(crate) fn context(context: &CallContext, x: u64) -> (u64, u32, usize, String, String) {
         let (index, attempt) = (context.worker_index(), context.attempt());
         (x, attempt, index, context.pool_name().to_owned(), context.method().to_owned())
+    }
+
+    #[task(num_retries = 2)]
+    pub(crate) fn third(context: &CallContext, page: Vec<concurry_tests::Page>) -> Result<u32, String> {
+        page[0].note(context.attempt());
+        if context.attempt() < 3 { Err("again".to_owned()) } else { Ok(context.attempt()) }
     }
 
     #[task]
@@ -336,6 +343,20 @@ fn a_local_task_takes_and_gives_anything_and_stays_in_this_process() {
     }
     let error = measured::options().mode(Mode::Process).init().unwrap_err();
     assert!(matches!(error, Error::Unsupported { .. }) && error.to_string().contains("local"), "{error:?}");
+}
+
+#[test]
+fn a_call_of_a_task_is_tried_again_as_its_options_say() {
+    let retry = Retry::fixed().num_retries(2).wait(Duration::from_millis(1));
+    for mode in modes() {
+        let journal = Journal::new();
+        let pool = kinds::third::options().mode(mode).retry(retry.clone()).init().unwrap();
+        assert_eq!(pool.submit([journal.page()].to_vec()).soon().unwrap(), 3, "{mode}");
+        assert_eq!(journal.numbers(), [1, 2, 3], "{mode}");
+        let pool = kinds::third::options().mode(mode).retry(Retry::fixed().num_retries(0)).init().unwrap();
+        assert!(pool.submit(vec![journal.page()]).soon().is_err(), "{mode}");
+        assert_eq!(journal.numbers(), [1, 2, 3, 1], "{mode}");
+    }
 }
 
 #[test]
