@@ -317,7 +317,7 @@ fn every_message_names_worker_and_method_and_where_there_is_one_the_remedy() {
         (
             Faulty::options().max_workers(0).init().unwrap_err(),
             |e| matches!(e, Error::Config { .. }),
-            &["Faulty", "`max_workers` is `0`", "from 1 to"],
+            &["Faulty", "`max_workers` is 0", "from 1 to"],
         ),
     ];
     for (error, is, words) in cases {
