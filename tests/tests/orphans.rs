@@ -192,7 +192,8 @@ fn without_file_descriptors_init_says_so_and_later_works() {
     let errors: Vec<_> = lines.iter().filter(|line| line.starts_with("error")).collect();
     assert!(!errors.is_empty(), "{lines:?}");
     for error in errors {
-        assert!(error.contains("Hand could not be started") && error.contains("os error 24"), "{error}");
+        assert!(error.contains("Hand could not be started"), "{error}");
+        assert!(error.contains("os error 24") || error.contains("EMFILE"), "{error}");
     }
     assert!(lines.iter().any(|line| line.starts_with("room") && line.ends_with(" 2")), "{lines:?}");
     assert_eq!(lines.last().unwrap(), "again 2");

@@ -270,8 +270,9 @@ fn many_threads_stop_while_others_submit_and_every_call_comes_to_something() {
                 submitters.into_iter().flat_map(|submitter| submitter.join().unwrap()).collect()
             });
             let mut done = Vec::new();
-            for (number, outcome) in outcomes {
-                match outcome.soon() {
+            for (number, mut outcome) in outcomes {
+                match outcome.result_within(LONG) {
+                    Err(Error::TimedOut { .. }) => panic!("{mode} round {round}: {outcome:?} of {:?}", pool.stats()),
                     Ok(value) => {
                         assert_eq!(value, number);
                         done.push(number);

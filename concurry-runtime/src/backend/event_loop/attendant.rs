@@ -256,8 +256,10 @@ impl<W: Worker> Attendant<W> {
             Ended::Panicked(error) => job.fail(error),
             // One that timed out has been resolved, or is tried again, by the clock.
             Ended::Stopped if job.header().is_cancelled() => job.give_up(Error::cancelled()),
-            // Who kills a loop resolves its calls.
-            Ended::Replied | Ended::Stopped | Ended::Killed => {}
+            // Who kills a loop resolves the calls that it finds there; one that was on its way from the line to the
+            // closed door at that moment may be gone from both by the time that is looked at.
+            Ended::Killed => job.give_up(Error::stopped()),
+            Ended::Replied | Ended::Stopped => {}
         }
         let last = self.link.leave(ticket);
         if self.blocked.get() && (last || self.is_free()) {
