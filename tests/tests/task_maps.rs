@@ -100,8 +100,11 @@ fn dropping_a_map_cancels_what_was_not_taken() {
         visitor.pass("");
         pool.wait_idle();
         assert_eq!(journal.numbers(), [0, 1], "{mode}");
-        let stats = pool.stats();
-        assert_eq!((stats.queued, stats.in_flight), (0, 0), "{mode}");
+        // What was sent and cancelled leaves its worker when that comes to it.
+        eventually_is("calls that are somewhere", (0, 0), || {
+            let stats = pool.stats();
+            (stats.queued, stats.in_flight)
+        });
         pool.stop().unwrap();
     }
 }
