@@ -32,6 +32,15 @@ impl Slow {
         ctx.is_cancelled()
     }
 
+    /// Answers in the very moment in which it is told that its time is up.
+    pub fn eager(&self, ctx: &CallContext) -> bool {
+        let begun = Instant::now();
+        while !ctx.is_cancelled() && begun.elapsed() < LONG {
+            std::hint::spin_loop();
+        }
+        true
+    }
+
     #[worker(timeout = "1s")]
     pub fn own_timeout(&self, door: Door) -> String {
         door.knock()
@@ -278,6 +287,24 @@ fn cancel_hard_ends_the_process_and_no_other_call() {
     assert_ne!(pool.pid().soon().unwrap(), visitor.pid);
     assert_eq!(pool.stats().restarts, 1);
     pool.stop().unwrap();
+}
+
+#[test]
+fn an_answer_in_the_moment_of_the_timeout_is_a_timeout() {
+    for mode in MODES {
+        let pool = Slow::options().mode(mode).timeout(Duration::from_millis(20)).init().unwrap();
+        for _ in 0..20 {
+            timed_out(pool.eager().soon());
+        }
+        assert_eq!((pool.stats().completed, pool.stats().failed), (0, 20), "{mode}");
+        pool.stop().unwrap();
+        let pool = Slow::options().mode(mode).run_timeout(Duration::from_millis(20)).init().unwrap();
+        for _ in 0..20 {
+            timed_out(pool.eager().soon());
+        }
+        assert_eq!((pool.stats().completed, pool.stats().failed), (0, 20), "{mode}");
+        pool.stop().unwrap();
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::sys::{self, Mark, Offset};
 use crate::backend::{Facts, Post, Recipe, dismiss};
 use crate::context::{self, Cancel};
-use crate::error::Error;
+use crate::error::{Error, TimeoutScope};
 use crate::limits::{Holder, Limiting, Limits, Plan, Remote};
 use crate::panics;
 use crate::wire::codec::{self, Codec};
@@ -340,13 +340,15 @@ fn run<W: Worker>(
         Ok(message) => message,
         Err(why) => return (Err(Error::codec(format!("an argument {why}"))), Some(worker)),
     };
+    let run = Duration::from_millis(u64::from(head.run_ms));
+    let over = (head.run_ms > 0).then(|| Instant::now() + run);
     let after = |since: Instant, ms: u32| (ms > 0).then(|| since + Duration::from_millis(u64::from(ms)));
     let context = post.context(Facts {
         cancel: Cancel::Flag(cancelled),
         id: head.id,
         attempt: u32::from(head.attempt),
         method: W::METHODS.get(head.method as usize).map_or("", |method| method.name),
-        deadline: [after(arrived, head.left_ms), after(Instant::now(), head.run_ms)].into_iter().flatten().min(),
+        deadline: [after(arrived, head.left_ms), over].into_iter().flatten().min(),
         set: head.set.checked_sub(1),
     });
     let mut reply = RemoteReply { codec: wire.codec, outcome: None };
@@ -358,6 +360,9 @@ fn run<W: Worker>(
     match ran {
         Ok(()) => {
             let outcome = reply.outcome.unwrap_or_else(|| Err(Error::codec("the method gave no reply")));
+            // The driver's clock for this began a moment later, when it heard of the beginning.
+            let late = over.is_some_and(|over| Instant::now() >= over);
+            let outcome = if late { Err(Error::timed_out(TimeoutScope::Call, Some(run))) } else { outcome };
             (outcome, Some(worker))
         }
         Err(error) => {

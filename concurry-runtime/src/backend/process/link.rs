@@ -322,7 +322,8 @@ fn left(header: &Header) -> u32 {
     header.deadline().map_or(0, |deadline| millis(deadline.saturating_duration_since(Instant::now())))
 }
 
-/// A time in milliseconds, at least 1.
+/// A time in whole milliseconds, at least 1. It is rounded up, so that a worker does not think that a call's time is up
+/// before its driver does.
 fn millis(time: Duration) -> u32 {
-    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
+    u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX).max(1)
 }

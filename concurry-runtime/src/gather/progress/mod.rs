@@ -29,7 +29,7 @@ pub(super) enum End {
 
 /// A bar on standard error that tells how much is done, how fast, what is left and how much failed.
 ///
-/// On a terminal it is drawn in place: blue while it runs, green when all is done, red when something failed, yellow
+/// On a terminal it is drawn in place: cyan while it runs, green when all is done, red when something failed, yellow
 /// when it was dropped half way; several at once stand below each other. Elsewhere (a file, a pipe, a log) it prints a
 /// plain line at most every ten percent or ten seconds, and one at the end. It has no thread: it is drawn when
 /// something is counted.
