@@ -22,7 +22,7 @@ impl Stage {
 fn main() -> concurry::Result<()> {
     let a = Stage::options().mode(Mode::Thread).max_workers(2).init()?;
     let b = Stage::options().mode(Mode::Process).max_workers(2).init()?;
-    let c = Stage::options().mode(Mode::Thread).init()?;
+    let c = Stage::options().mode(Mode::Async).init()?;
     let most = u64::from(ITEMS);
     let passed = || gather((0..most).map(|x| c.step(b.step(a.step(x))))).results();
     let collected = || {
@@ -38,9 +38,9 @@ fn main() -> concurry::Result<()> {
         Ok(())
     };
     compare(
-        "thread -> process -> thread",
+        "thread -> process -> async",
         ITEMS,
-        5,
+        3,
         vec![
             Way::new("collecting between the stages", || check(collected()?)),
             Way::new("passing futures", || check(passed()?)),

@@ -6,6 +6,7 @@ use syn::{FnArg, GenericParam, ImplItem, Lifetime, ReturnType, Type};
 use crate::diagnostics::{Diagnostics, Problem};
 use crate::hygiene::{bare, last_segment};
 use crate::model::{Method, Param, Pass, Receiver, Worker, plain};
+use crate::unsendable::unsendable;
 
 /// Names that are every client's.
 pub(crate) const CLIENTS_OWN: &[&str] = &["clone", "deref", "into", "try_into"];
@@ -19,6 +20,7 @@ pub(crate) fn worker(worker: &mut Worker, diagnostics: &mut Diagnostics) {
     lifetimes(worker, diagnostics);
     reserved(worker, diagnostics);
     constructors(worker, diagnostics);
+    doubled(worker);
     variants(worker, diagnostics);
     let local = worker.options.local;
     for method in &mut worker.methods {
@@ -45,6 +47,9 @@ pub(crate) fn task(method: &mut Method, local: bool, diagnostics: &mut Diagnosti
     let before = diagnostics.len();
     if let Some(receiver) = method.signature.receiver() {
         diagnostics.at(receiver, Problem::TaskSelf);
+    }
+    if method.name() == "main" && method.params.is_empty() {
+        diagnostics.at(&method.signature.ident, Problem::TaskMain);
     }
     signature(method, TASK, diagnostics);
     types(method, local, diagnostics);
@@ -107,13 +112,25 @@ fn hides(method: &Method, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// Of two methods of one name the second is left out: rustc says in the user's own block what is wrong with it. Under
+/// conditions they may be two versions of one method.
+fn doubled(worker: &mut Worker) {
+    let mut seen: Vec<String> = Vec::new();
+    worker.methods.retain(|method| {
+        let name = method.name();
+        let first = !method.attributes.cfgs.is_empty() || !seen.contains(&name);
+        seen.push(name);
+        first
+    });
+}
+
 fn variants(worker: &mut Worker, diagnostics: &mut Diagnostics) {
     let methods = &mut worker.methods;
     for at in 1..methods.len() {
         let (before, rest) = methods.split_at_mut(at);
         let Some(method) = rest.first_mut() else { return };
         let name = method.name();
-        // Two versions of a method under conditions are one method; two of a name without any are rustc's to report.
+        // Two versions of a method under conditions are one method.
         let same = before.iter().find(|other| other.variant == method.variant && other.name() != name);
         if let Some(other) = same {
             let problem = Problem::SameVariant { name, other: other.name(), variant: method.variant.to_string() };
@@ -174,7 +191,7 @@ fn arguments(method: &mut Method, local: bool, diagnostics: &mut Diagnostics) {
 fn argument(param: &Param, written: &Type, local: bool, diagnostics: &mut Diagnostics) {
     if let Type::Reference(reference) = bare(written) {
         let fixed = reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static");
-        if reference.mutability.is_some() {
+        if reference.mutability.is_some() && !is_context(written) {
             return diagnostics.at(written, Problem::MutArgument);
         }
         if param.is_context() || (fixed && local) {
@@ -187,7 +204,7 @@ fn argument(param: &Param, written: &Type, local: bool, diagnostics: &mut Diagno
             return diagnostics.at(written, Problem::StaticArgument);
         }
     }
-    if param.is_context() {
+    if param.is_context() || is_context(written) {
         return;
     }
     if let Some(found) = impl_trait_in(written) {
@@ -198,7 +215,18 @@ fn argument(param: &Param, written: &Type, local: bool, diagnostics: &mut Diagno
         (_, other) => other,
     };
     if borrow_in(held).is_some() || (!local && static_in(held)) {
-        diagnostics.at(written, Problem::InnerBorrow);
+        return diagnostics.at(written, Problem::InnerBorrow);
+    }
+    if let Some((found, what, remedy)) = unsendable(written, local) {
+        diagnostics.at(found, Problem::OwnThread { what, remedy });
+    }
+}
+
+/// Whether a type is the context of a call, lent or not.
+fn is_context(ty: &Type) -> bool {
+    match bare(ty) {
+        Type::Reference(reference) => is_context(&reference.elem),
+        other => last_segment(other).is_some_and(|last| last.ident == "CallContext" && last.arguments.is_none()),
     }
 }
 
@@ -214,14 +242,27 @@ fn returned(method: &Method, local: bool, diagnostics: &mut Diagnostics) {
         diagnostics.at(ty, Problem::StaticReturn);
     } else if matches!(bare(ty), Type::Never(_)) {
         diagnostics.at(ty, Problem::NeverReturn);
+    } else if let Some((found, what, remedy)) = value.and_then(|value| unsendable(value, local)) {
+        diagnostics.at(found, Problem::OwnThread { what, remedy });
     }
 }
 
 fn contexts(method: &Method, diagnostics: &mut Diagnostics) {
-    let typed = method.signature.inputs.iter().filter(|input| matches!(input, FnArg::Typed(_)));
-    let contexts = method.params.iter().zip(typed).filter(|(param, _)| param.is_context());
-    for (_, input) in contexts.skip(1) {
-        diagnostics.at(input, Problem::TwoContexts);
+    let typed = method.signature.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(typed) => Some(typed),
+        FnArg::Receiver(_) => None,
+    });
+    let mut contexts = 0usize;
+    for (param, input) in method.params.iter().zip(typed) {
+        let mutable = matches!(bare(&input.ty), Type::Reference(reference) if reference.mutability.is_some());
+        if is_context(&input.ty) && (mutable || !param.is_context()) {
+            diagnostics.at(&input.ty, Problem::LentContext);
+        } else if param.is_context() {
+            contexts += 1;
+            if contexts > 1 {
+                diagnostics.at(input, Problem::TwoContexts);
+            }
+        }
     }
 }
 
@@ -242,9 +283,12 @@ fn constructors(worker: &mut Worker, diagnostics: &mut Diagnostics) {
         for cfg in &constructor.attributes.cfgs {
             diagnostics.at(cfg, Problem::ConstructorCfg);
         }
-        let typed = signature.inputs.iter().filter(|input| matches!(input, FnArg::Typed(_)));
+        let typed = signature.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(typed) => Some(typed),
+            FnArg::Receiver(_) => None,
+        });
         for (param, input) in constructor.params.iter().zip(typed) {
-            if param.is_context() {
+            if param.is_context() || is_context(&input.ty) {
                 diagnostics.at(input, Problem::ConstructorContext);
             }
         }
@@ -314,7 +358,7 @@ fn static_in(ty: &Type) -> bool {
 }
 
 /// The first type that a type has as a parameter: what `Ok` holds, in every usual alias of `Result`.
-fn first_argument(ty: &Type) -> Option<&Type> {
+pub(crate) fn first_argument(ty: &Type) -> Option<&Type> {
     let syn::PathArguments::AngleBracketed(arguments) = &last_segment(ty)?.arguments else { return None };
     arguments.args.iter().find_map(|argument| match argument {
         syn::GenericArgument::Type(ty) => Some(ty),

@@ -10,6 +10,7 @@ use quote::ToTokens;
 pub(crate) enum Problem {
     // Options.
     Unknown { what: &'static str, name: String, nearest: Option<String>, known: Vec<&'static str> },
+    ForTheBuilder { name: String, call: &'static str, instead: &'static str },
     Doubled { name: String },
     Misplaced { name: String, place: &'static str, remedy: &'static str },
     NoValue { name: String, example: &'static str },
@@ -48,12 +49,14 @@ pub(crate) enum Problem {
     DynArgument,
     StaticArgument,
     InnerBorrow,
+    OwnThread { what: &'static str, remedy: &'static str },
     BorrowedReturn,
     StaticReturn,
     ImplReturn,
     NeverReturn,
     ParamCfg,
     TwoContexts,
+    LentContext,
     // Constructors.
     TwoConstructors,
     ConstructorReturn { name: String },
@@ -62,6 +65,7 @@ pub(crate) enum Problem {
     ConstructorCfg,
     // Tasks.
     TaskSelf,
+    TaskMain,
 }
 
 impl fmt::Display for Problem {
@@ -73,6 +77,9 @@ impl fmt::Display for Problem {
                     write!(f, "; did you mean `{nearest}`?")?;
                 }
                 write!(f, "\nallowed here: `{}`", known.join("`, `"))
+            }
+            Problem::ForTheBuilder { name, call, instead } => {
+                write!(f, "`{name}` is for the builder: write `{call}` after `options()`{instead}")
             }
             Problem::Doubled { name } => write!(f, "`{name}` is given twice; keep one of them"),
             Problem::Misplaced { name, place, remedy } => write!(f, "`{name}` has no meaning on {place}; {remedy}"),
@@ -174,6 +181,9 @@ impl fmt::Display for Problem {
             Problem::InnerBorrow => f.write_str(
                 "an argument cannot hold a borrow inside: take an owned type, as in `Option<String>` for `Option<&str>`; `&str`, `&[T]` and `&T` by themselves are fine",
             ),
+            Problem::OwnThread { what, remedy } => {
+                write!(f, "{what} cannot go to another thread or process, where the worker is; {remedy}")
+            }
             Problem::BorrowedReturn => f.write_str(
                 "a result cannot borrow from the worker: return an owned type, as in `String` for `&str` or `Vec<T>` for `&[T]`",
             ),
@@ -186,6 +196,9 @@ impl fmt::Display for Problem {
             Problem::NeverReturn => f.write_str("a call that never returns has no result to wait for; return `()`"),
             Problem::ParamCfg => f.write_str("an argument cannot stand under a condition; put the `#[cfg(..)]` on two versions of the function"),
             Problem::TwoContexts => f.write_str("a call has one context; keep one of these parameters"),
+            Problem::LentContext => f.write_str(
+                "the context of a call is lent to the method: write `&CallContext`, or mark the parameter `#[worker(context)]` to have it by value",
+            ),
             Problem::TwoConstructors => f.write_str("a worker has one constructor; mark one function with `#[worker(init)]`"),
             Problem::ConstructorReturn { name } => write!(
                 f,
@@ -196,6 +209,9 @@ impl fmt::Display for Problem {
             Problem::ConstructorContext => f.write_str("a constructor runs outside any call, so it has no `CallContext`"),
             Problem::ConstructorCfg => f.write_str("the constructor cannot stand under a condition; put the `#[cfg(..)]` inside its body"),
             Problem::TaskSelf => f.write_str("a task is a free function and takes no `self`; put `#[worker]` on the whole `impl` block instead"),
+            Problem::TaskMain => f.write_str(
+                "`main` begins the program, which has no pool then; put `#[task]` on the functions that it calls",
+            ),
         }
     }
 }

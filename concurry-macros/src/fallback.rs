@@ -94,6 +94,7 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
             impl #impl_generics #private::WorkerClient for #client #ty_generics #where_clause {
                 fn pool(&self) -> &#private::Pool { #body }
                 fn worker(&self, index: usize) -> Self { #body }
+                fn holding(&self, held: #private::Held) -> Self { #body }
             }
         };
     }
@@ -197,7 +198,8 @@ fn value(facade: &Facade, method: &Method) -> TokenStream {
 
 /// A task with errors in it.
 pub(crate) fn task(options: &Options, function: &ItemFn, method: &Method) -> TokenStream {
-    if method.signature.receiver().is_some() {
+    // Neither is there a task to stand for: the one is no function, the other has to be what it is.
+    if method.signature.receiver().is_some() || method.name() == "main" {
         return quote!(#function);
     }
     let facade = Facade::new(options.facade.as_ref());

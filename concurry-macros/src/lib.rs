@@ -4,6 +4,7 @@ mod check;
 mod diagnostics;
 mod expand;
 mod fallback;
+mod hollow;
 mod hygiene;
 mod model;
 mod options;
@@ -11,6 +12,7 @@ mod parse;
 mod show;
 #[cfg(test)]
 mod tests;
+mod unsendable;
 mod value;
 mod words;
 
@@ -19,6 +21,7 @@ use quote::{ToTokens, quote};
 use syn::{Attribute, Generics, Ident, Item, ItemFn, ItemImpl};
 
 use crate::diagnostics::{Diagnostics, Problem};
+use crate::hygiene::Facade;
 use crate::options::{Options, Place};
 
 #[doc = include_str!("../docs/worker.md")]
@@ -50,7 +53,10 @@ fn worker_item(attr: TokenStream, item: TokenStream) -> TokenStream {
         Ok(parsed) => parsed,
         Err(error) => {
             diagnostics.add(error);
-            return with(diagnostics, item);
+            return match hollow::block(&item) {
+                Some(block) => worker_block(attr, block, diagnostics),
+                None => with(diagnostics, item),
+            };
         }
     };
     let not_a_block = |found| Problem::NotABlock { found };
@@ -95,7 +101,7 @@ fn worker_block(attr: TokenStream, mut block: ItemImpl, mut diagnostics: Diagnos
         return with(diagnostics, fallback::worker(&worker));
     }
     let expansion = expand::worker(&worker);
-    show::show(&model::plain(&worker.name), &expansion);
+    show::show(&model::plain(&worker.name), &expansion, &Facade::new(worker.options.facade.as_ref()));
     expansion
 }
 
@@ -127,7 +133,10 @@ fn task_item(attr: TokenStream, item: TokenStream) -> TokenStream {
         Ok(_) => ("this item", "mark a free function"),
         Err(error) => {
             diagnostics.add(error);
-            return with(diagnostics, item);
+            return match hollow::function(&item) {
+                Some(function) => task_function(attr, function, diagnostics),
+                None => with(diagnostics, item),
+            };
         }
     };
     let (found, remedy) = found;
@@ -144,6 +153,6 @@ fn task_function(attr: TokenStream, mut function: ItemFn, mut diagnostics: Diagn
         return with(diagnostics, fallback::task(&options, &function, &method));
     }
     let expansion = expand::task::task(&options, &function, &method);
-    show::show(&method.name(), &expansion);
+    show::show(&method.name(), &expansion, &Facade::new(options.facade.as_ref()));
     expansion
 }

@@ -101,6 +101,7 @@ pub(crate) struct MethodOptions {
 pub(crate) struct Entry {
     pub(crate) key: Ident,
     pub(crate) value: Option<Expr>,
+    pub(crate) place: Place,
 }
 
 impl Entry {
@@ -112,15 +113,10 @@ impl Entry {
 /// The entries of a list that may stand at `place`; all others are complaints.
 pub(crate) fn entries(tokens: proc_macro2::TokenStream, place: Place, diagnostics: &mut Diagnostics) -> Vec<Entry> {
     let mut entries = Vec::<Entry>::new();
-    let parsed = (|input: ParseStream<'_>| list(input, diagnostics)).parse2(tokens);
-    let list = match parsed {
-        Ok(list) => list,
-        Err(error) => {
-            diagnostics.add(error);
-            return entries;
-        }
-    };
-    for entry in list {
+    let mut read = Vec::new();
+    // What was read before an error is looked at all the same.
+    let parsed = (|input: ParseStream<'_>| list(input, place, &mut read, diagnostics)).parse2(tokens);
+    for entry in read {
         let name = entry.name();
         match known().find(|(known, _)| *known == name) {
             None => diagnostics.at(&entry.key, unknown(&name, place)),
@@ -133,12 +129,19 @@ pub(crate) fn entries(tokens: proc_macro2::TokenStream, place: Place, diagnostic
             Some(_) => entries.push(entry),
         }
     }
+    if let Err(error) = parsed {
+        diagnostics.add(error);
+    }
     entries
 }
 
-fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Vec<Entry>> {
+fn list(
+    input: ParseStream<'_>,
+    place: Place,
+    entries: &mut Vec<Entry>,
+    diagnostics: &mut Diagnostics,
+) -> syn::Result<()> {
     let syntax = |error: syn::Error| syn::Error::new(error.span(), Problem::Syntax);
-    let mut entries = Vec::new();
     while !input.is_empty() {
         let key = input.call(Ident::parse_any).map_err(syntax)?;
         if input.peek(Token![=]) {
@@ -146,7 +149,7 @@ fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ve
             // A value that is not there is complained of with an example of one.
             let missing = input.is_empty() || input.peek(Token![,]);
             let value = if missing { None } else { Some(input.parse::<Expr>().map_err(syntax)?) };
-            entries.push(Entry { key, value });
+            entries.push(Entry { key, value, place });
         } else if input.peek(Token![:]) || input.peek(syn::token::Paren) {
             let value: Expr = if input.peek(Token![:]) {
                 input.parse::<Token![:]>()?;
@@ -159,13 +162,13 @@ fn list(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ve
             let problem = Problem::Equals { name: crate::model::plain(&key), value: value::compact(&value) };
             diagnostics.at(key, problem);
         } else {
-            entries.push(Entry { key, value: None });
+            entries.push(Entry { key, value: None, place });
         }
         if !input.is_empty() && input.parse::<Token![,]>().is_err() {
             return Err(input.error(Problem::Syntax));
         }
     }
-    Ok(entries)
+    Ok(())
 }
 
 /// Whether a list begins with what only a function of a `#[worker]` block can bear.
@@ -175,10 +178,49 @@ pub(crate) fn marks_a_method(tokens: &proc_macro2::TokenStream) -> bool {
         .any(|(known, places)| matches!(places, [.., Method]) && places.len() <= 2 && first.as_deref() == Some(known))
 }
 
+/// What other libraries call what is an option here.
+const ELSEWHERE: &[(&str, &[&str])] = &[
+    (
+        "max_workers",
+        &["workers", "num_workers", "n_workers", "threads", "processes", "pool_size", "size", "parallelism"],
+    ),
+    ("max_queued_tasks", &["queue", "queue_size", "queue_depth", "prefetch", "in_flight"]),
+    ("max_pending", &["capacity", "bound", "backlog"]),
+    ("load_balancing", &["balancing", "balancer", "strategy", "scheduling"]),
+    ("num_retries", &["retries", "max_retries", "attempts", "max_attempts"]),
+    ("restart_backoff", &["backoff", "restart_delay"]),
+    ("max_memory", &["memory", "memory_limit"]),
+    ("timeout", &["deadline", "call_timeout"]),
+    ("mode", &["kind", "backend", "executor", "runtime"]),
+    ("on_demand", &["lazy", "dynamic"]),
+    ("codec", &["serde", "format", "encoding"]),
+    ("init", &["new", "constructor"]),
+    ("skip", &["ignore", "private"]),
+    ("context", &["ctx"]),
+];
+
+/// What only the builder takes, since it is no literal: how it is said there, and what of it an attribute can say.
+const BUILDERS: &[(&str, &str, &str)] = &[
+    ("retry", ".retry(Retry::exponential())", "; `num_retries = 3` is what the attribute can say of it"),
+    (
+        "retry_method",
+        ".retry_method(\"name\", Retry::fixed())",
+        "; `#[worker(num_retries = 3)]` on the method is the short form",
+    ),
+    ("limits", ".limits(LimitSet::new().calls(500, Window::Minutely))", ""),
+    ("limits_per_worker", ".limits_per_worker(LimitSet::new().resource(\"db\", 1))", ""),
+    ("on_worker_start", ".on_worker_start(function)", ""),
+];
+
 fn unknown(name: &str, place: Place) -> Problem {
+    if let Some((_, call, instead)) = BUILDERS.iter().find(|(only, _, _)| *only == name) {
+        return Problem::ForTheBuilder { name: name.to_owned(), call, instead };
+    }
     let known: Vec<&'static str> =
         known().filter(|(_, places)| places.contains(&place)).map(|(known, _)| known).collect();
-    let nearest = names::nearest(name, known.iter().copied()).map(str::to_owned);
+    let elsewhere = ELSEWHERE.iter().find(|(ours, theirs)| known.contains(ours) && theirs.contains(&name));
+    let nearest = elsewhere.map(|(ours, _)| *ours).or_else(|| names::nearest(name, known.iter().copied()));
+    let nearest = nearest.map(str::to_owned);
     Problem::Unknown { what: "option", name: name.to_owned(), nearest, known }
 }
 

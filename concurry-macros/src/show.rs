@@ -1,15 +1,23 @@
 //! Expansions as a person reads them: `CONCURRY_EXPAND=Counter cargo build` prints that of `Counter`.
 //!
+//! The long path of what generated code names is written once, at the top, so that what is printed is Rust all the same.
 //! It is laid out well enough to be read; rustfmt, to which it can be piped, does the rest. A formatter of expansions that
 //! is a crate would be built by everybody, for something that hardly anybody asks for.
 
+use crate::hygiene::Facade;
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
 /// Prints an expansion where the environment asks for it.
-pub(crate) fn show(name: &str, expansion: &TokenStream) {
+pub(crate) fn show(name: &str, expansion: &TokenStream, facade: &Facade) {
     if std::env::var_os("CONCURRY_EXPAND").is_some_and(|wanted| wanted == name) {
-        eprintln!("{}", text(expansion));
+        eprintln!("{}", shortened(&text(expansion), &facade.text("")));
     }
+}
+
+/// A text without most of the `path` that it names things by; what `std` has is said to be of `std`.
+fn shortened(text: &str, path: &str) -> String {
+    let text = text.replace(&format!("{path}std::"), "::std::").replace(path, "__::");
+    format!("use {} as __;\n\n{text}", path.trim_end_matches(':'))
 }
 
 /// Tokens as lines.
@@ -112,7 +120,7 @@ impl Page {
         if group.stream().is_empty() {
             return self.put("{}", true, Before::Word);
         }
-        self.put("{", true, Before::Opening);
+        self.put("{", self.before != Before::Opening, Before::Opening);
         self.indent += 1;
         self.line();
         self.block(group.stream());
@@ -171,6 +179,12 @@ impl Page {
         }
     }
 
+    /// Whether what was written last is a lifetime, to which nothing else belongs.
+    fn lifetime(&self) -> bool {
+        let name = self.text.rfind(|char: char| !char.is_alphanumeric() && char != '_');
+        self.before == Before::Word && name.is_some_and(|at| self.text[at..].starts_with('\''))
+    }
+
     fn punct(&mut self, char: char, joint: bool) {
         let text = char.to_string();
         let before = self.before;
@@ -179,7 +193,7 @@ impl Page {
             ',' | ';' => self.put(&text, false, Before::Operator),
             '.' => self.put(&text, false, Before::Opening),
             '?' => self.put(&text, apart, Before::Opening),
-            ':' if joint => self.put(&text, apart, Before::Opening),
+            ':' if joint => self.put(&text, apart || self.lifetime(), Before::Opening),
             ':' if self.text.ends_with(':') => self.put(&text, false, Before::Opening),
             ':' => self.put(&text, false, Before::Operator),
             '<' => {

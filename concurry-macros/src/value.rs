@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use concurry_options::{BALANCING, Entry as Row, Kind, MODES, Word, lookup, names};
+use concurry_options::{BALANCING, Entry as Row, FULL, Kind, MODES, Word, lookup, names};
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{Expr, ExprLit, Ident, Lit, Path, Result};
 
 use crate::diagnostics::Problem;
-use crate::options::Entry;
+use crate::options::{Entry, Place};
 
 /// The value of an option of the shared table.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,10 +17,13 @@ pub(crate) enum Value {
     Mode(&'static str),
     /// A variant of `LoadBalancing`.
     Balancing(&'static str),
+    /// A variant of `OnFull`.
+    Full(&'static str),
     Count(usize),
     Number(u32),
     Truth(bool),
     Time(Duration),
+    Size(u64),
     Text(String),
 }
 
@@ -29,10 +32,12 @@ pub(crate) fn of(row: &Row, entry: &Entry) -> Result<Value> {
     match row.kind {
         Kind::Mode => word(entry, MODES).map(Value::Mode),
         Kind::Balancing => word(entry, BALANCING).map(Value::Balancing),
+        Kind::Full => word(entry, FULL).map(Value::Full),
         Kind::Count | Kind::Workers => count(entry, row).map(Value::Count),
         Kind::Number => number(entry).map(Value::Number),
         Kind::Truth => truth(entry).map(Value::Truth),
         Kind::Time | Kind::Span => duration(entry, row.kind).map(Value::Time),
+        Kind::Size => size(entry).map(Value::Size),
         Kind::Text => text(entry).map(Value::Text),
     }
 }
@@ -41,13 +46,21 @@ pub(crate) fn of(row: &Row, entry: &Entry) -> Result<Value> {
 pub(crate) const CODECS: &[Word] = &[("Bincode", &["bincode"]), ("MsgPack", &["msgpack"])];
 
 fn bad(entry: &Entry, value: &Expr, allowed: impl Into<String>) -> syn::Error {
-    let problem = Problem::BadValue { name: entry.name(), value: compact(value), allowed: allowed.into() };
+    let (name, mut allowed) = (entry.name(), allowed.into());
+    // Where a value was computed, it is the literal that is missing; a method has no builder of its own.
+    let computed = !matches!(value, Expr::Lit(_) | Expr::Unary(_) | Expr::Group(_));
+    let plain = concurry_options::entry(&name)
+        .is_some_and(|row| !matches!(row.kind, Kind::Mode | Kind::Balancing | Kind::Full));
+    if computed && plain && entry.place != Place::Method {
+        allowed += &format!("; what is no literal goes to the builder, as `.{name}({})`", compact(value));
+    }
+    let problem = Problem::BadValue { name, value: compact(value), allowed };
     syn::Error::new_spanned(value, problem)
 }
 
 /// The source of a value, without the blanks that tokens are printed with.
 pub(crate) fn compact(value: &Expr) -> String {
-    value.to_token_stream().to_string().replace("- ", "-").replace(" :: ", "::")
+    value.to_token_stream().to_string().replace("- ", "-").replace("! ", "!").replace(" :: ", "::").replace(" (", "(")
 }
 
 fn missing(entry: &Entry, example: &'static str) -> syn::Error {
@@ -68,6 +81,7 @@ pub(crate) fn word(entry: &Entry, table: &[Word]) -> Result<&'static str> {
     let example = match entry.name().as_str() {
         "mode" => "\"process\"",
         "codec" => "\"msgpack\"",
+        "on_full" => "\"block\"",
         _ => "\"least_active\"",
     };
     let value = entry.value.as_ref().ok_or_else(|| missing(entry, example))?;
@@ -145,6 +159,16 @@ fn duration(entry: &Entry, kind: Kind) -> Result<Duration> {
         Some(time) if time.is_zero() && kind == Kind::Span => Err(bad(entry, value, kind.in_source())),
         Some(time) => Ok(time),
     }
+}
+
+/// A number of bytes, such as `"512MiB"`.
+fn size(entry: &Entry) -> Result<u64> {
+    let value = entry.value.as_ref().ok_or_else(|| missing(entry, "\"512MiB\""))?;
+    let size = match literal(value) {
+        Some(Lit::Str(text)) => concurry_options::text::size(&text.value()),
+        _ => None,
+    };
+    size.ok_or_else(|| bad(entry, value, Kind::Size.in_source()))
 }
 
 /// A text that is not empty.

@@ -1,6 +1,6 @@
 //! What the values of an option are.
 
-use crate::words::{BALANCING, MODES, Word};
+use crate::words::{BALANCING, FULL, MODES, Word};
 
 /// What the values of an option are, and so how they are written and which are allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -9,6 +9,8 @@ pub enum Kind {
     Mode,
     /// A word for load balancing.
     Balancing,
+    /// A word for what becomes of a call when a pool is full.
+    Full,
     /// A number from 1.
     Count,
     /// A number of workers: from 1, and not so many that it must be a slip of the pen.
@@ -21,6 +23,8 @@ pub enum Kind {
     Time,
     /// A time that is longer than nothing.
     Span,
+    /// A number of bytes, from 1.
+    Size,
     /// A text that is not empty.
     Text,
 }
@@ -39,6 +43,7 @@ impl Kind {
         match self {
             Kind::Mode => Some(MODES),
             Kind::Balancing => Some(BALANCING),
+            Kind::Full => Some(FULL),
             _ => None,
         }
     }
@@ -46,9 +51,10 @@ impl Kind {
     /// What is allowed, as a source of Rust has it: texts in quotes.
     pub fn in_source(self) -> String {
         match self {
-            Kind::Mode | Kind::Balancing => listed(self.words(), "\"", "/"),
+            Kind::Mode | Kind::Balancing | Kind::Full => listed(self.words(), "\"", "/"),
             Kind::Time => "a time in quotes, such as \"250ms\", \"5s\", \"2m\", \"1h\" or \"1d\"".to_owned(),
             Kind::Span => format!("{}, longer than nothing", Kind::Time.in_source()),
+            Kind::Size => "a size in quotes, such as \"512MiB\", \"1.5GiB\" or \"2GB\"".to_owned(),
             Kind::Text => "a text in quotes that is not empty".to_owned(),
             Kind::Count | Kind::Workers | Kind::Number | Kind::Truth => self.in_text(),
         }
@@ -57,13 +63,14 @@ impl Kind {
     /// What is allowed, as plain text has it.
     pub fn in_text(self) -> String {
         match self {
-            Kind::Mode | Kind::Balancing => listed(self.words(), "`", " or "),
+            Kind::Mode | Kind::Balancing | Kind::Full => listed(self.words(), "`", " or "),
             Kind::Count => "a whole number from 1".to_owned(),
             Kind::Workers => format!("a whole number from 1 to {}", self.most()),
             Kind::Number => format!("a whole number from 0 to {}", self.most()),
             Kind::Truth => "`true` or `false`".to_owned(),
             Kind::Time => "a time such as 250ms, 5s, 2m, 1h or 1d".to_owned(),
             Kind::Span => format!("{}, longer than nothing", Kind::Time.in_text()),
+            Kind::Size => "a size such as 512MiB, 1.5GiB or 2GB".to_owned(),
             Kind::Text => "a text that is not empty".to_owned(),
         }
     }

@@ -17,4 +17,4 @@ mod words;
 
 pub use kind::Kind;
 pub use table::{Entry, TABLE, entry};
-pub use words::{BALANCING, MODES, Word, lookup};
+pub use words::{BALANCING, FULL, MODES, Word, lookup};

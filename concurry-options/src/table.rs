@@ -64,11 +64,83 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// How many deaths within 60 s a worker may have before it is given up.
+            /// How many deaths within `restart_window` a worker may have before it is given up.
             max_restarts: Number {
                 methods: false,
                 default: |_| Some(3),
                 unset: "3",
+                hint: "",
+            }
+
+            /// For how long a death counts against `max_restarts`.
+            restart_window: Span {
+                methods: false,
+                default: |_| Some(Duration::from_secs(60)),
+                unset: "60s",
+                hint: "",
+            }
+
+            /// How long a worker rests that crashes again and again before it is of any use: nothing the first time, then
+            /// this long, then twice as long each time, up to 10 s; `0s` lets it never rest.
+            restart_backoff: Time {
+                methods: false,
+                default: |_| Some(Duration::from_millis(100)),
+                unset: "100ms",
+                hint: "",
+            }
+
+            /// How many calls a worker is given before it ends, in good order, and another is built in its place; at least 1.
+            /// That is no death, and loses nothing.
+            max_calls_per_worker: Count {
+                methods: false,
+                default: |_| None,
+                unset: "unbounded",
+                hint: "; leave it out for workers that last",
+            }
+
+            /// Above how many bytes of memory a worker process ends, in good order, after the call that it is running, and
+            /// another is started in its place. Its resident set is looked at whenever it has answered a call. That is no
+            /// death, and loses nothing; but what a single call takes is not bounded by it.
+            max_memory: Size {
+                methods: false,
+                default: |_| None,
+                unset: "unbounded",
+                hint: "",
+            }
+
+            /// How many bytes the arguments of a call, or its result, may take on their way to a worker process or back, and
+            /// the constructor's arguments likewise; at most 2 GiB. What takes more is an error of that call alone. Where
+            /// workers share the program's memory, nothing is sent and nothing is bounded.
+            max_message_size: Size {
+                methods: false,
+                default: |_| Some(1 << 31),
+                unset: "2GiB",
+                hint: "",
+            }
+
+            /// How long a worker may take to come up, its start hook and its constructor included; each time that one is
+            /// built. A process that takes longer is killed. A thread cannot be: it is let go of, and goes on until its
+            /// constructor returns. In mode `sync` the time is looked at then.
+            init_timeout: Span {
+                methods: false,
+                default: |_| None,
+                unset: "none",
+                hint: "",
+            }
+
+            /// How many calls of the pool may be unresolved at once, wherever they are; at least 1.
+            max_pending: Count {
+                methods: false,
+                default: |_| None,
+                unset: "unbounded",
+                hint: "; leave it out for no bound",
+            }
+
+            /// What becomes of a call while `max_pending` are unresolved.
+            on_full: Full {
+                methods: false,
+                default: |_| Some(OnFull::Reject),
+                unset: "reject",
                 hint: "",
             }
 
@@ -77,6 +149,36 @@ macro_rules! options {
                 methods: false,
                 default: |_| Some(Duration::from_secs(30)),
                 unset: "30s",
+                hint: "",
+            }
+
+            /// Whether the stderr of a worker process goes through this one, which shows it at once and keeps the last of it
+            /// for the error of the worker's death. Where it does not, the worker has this process's stderr itself; that
+            /// makes a difference to what asks whether it is a terminal, and to programs that outlive this one.
+            capture_stderr: Truth {
+                methods: false,
+                default: |_| Some(true),
+                unset: "true",
+                hint: "",
+            }
+
+            /// Whether what worker processes write to their stderr goes to this process's `tracing` subscriber, one event a
+            /// line, instead of to its stderr; needs the feature `tracing`. Where there is no subscriber it is shown as
+            /// ever. Workers that share the program's memory have the program's subscriber as it is.
+            forward_logs: Truth {
+                methods: false,
+                default: |_| Some(false),
+                unset: "false",
+                hint: "",
+            }
+
+            /// Whether the constructor of a worker process runs once, in a process of its own, from which all workers of the
+            /// pool are forked: they share the memory that it made, until one of them changes it. Successors of workers are
+            /// forked from it too, so that the constructor is not run again. It must leave no thread behind.
+            preload: Truth {
+                methods: false,
+                default: |_| Some(false),
+                unset: "false",
                 hint: "",
             }
 

@@ -34,29 +34,65 @@ pub fn name(text: &str) -> Option<String> {
 
 /// A time: `250ms`, `5s`, `1.5s`, `2m`, `1h`, `1d`. At most what nanoseconds in 64 bits can say, some 584 years.
 pub fn duration(text: &str) -> Option<Duration> {
+    let nanos = |unit: &str| {
+        Some(match unit {
+            "ns" => 1,
+            "us" | "µs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" | "min" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            "d" => 86_400_000_000_000,
+            _ => return None,
+        })
+    };
+    measure(text, nanos).map(Duration::from_nanos)
+}
+
+/// A number of bytes, more than none: `512MiB`, `1.5GiB`, `2GB`, `4096B`. `KiB` and its like go by 1024, `KB` by 1000.
+pub fn size(text: &str) -> Option<u64> {
+    let bytes = |unit: &str| {
+        Some(match unit.to_ascii_lowercase().as_str() {
+            "b" => 1,
+            "kb" => 1_000,
+            "mb" => 1_000_000,
+            "gb" => 1_000_000_000,
+            "tb" => 1_000_000_000_000,
+            "kib" => 1 << 10,
+            "mib" => 1 << 20,
+            "gib" => 1 << 30,
+            "tib" => 1 << 40,
+            _ => return None,
+        })
+    };
+    measure(text, bytes).filter(|size| *size > 0)
+}
+
+/// How a size is written, exactly: in the longest unit that leaves no fraction.
+pub fn size_text(size: u64) -> String {
+    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match units.into_iter().find(|(_, bits)| size > 0 && size.is_multiple_of(1 << bits)) {
+        Some((unit, bits)) => format!("{}{unit}", size >> bits),
+        None => format!("{size}B"),
+    }
+}
+
+/// A number with a unit that is worth what `worth` says.
+fn measure(text: &str, worth: impl Fn(&str) -> Option<u128>) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
     let (number, unit) = text.split_at(digits);
-    let nanos: u128 = match unit.trim() {
-        "ns" => 1,
-        "us" | "µs" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" | "min" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        "d" => 86_400_000_000_000,
-        _ => return None,
-    };
+    let worth = worth(unit.trim())?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if whole.is_empty() || (number.contains('.') && fraction.is_empty()) || fraction.len() > 9 {
         return None;
     }
-    let mut total = whole.parse::<u64>().map(u128::from).ok()?.checked_mul(nanos)?;
+    let mut total = whole.parse::<u64>().map(u128::from).ok()?.checked_mul(worth)?;
     if !fraction.is_empty() {
         let scale = 10u128.pow(u32::try_from(fraction.len()).ok()?);
-        total += fraction.parse::<u64>().map(u128::from).ok()? * nanos / scale;
+        total += fraction.parse::<u64>().map(u128::from).ok()? * worth / scale;
     }
-    u64::try_from(total).ok().map(Duration::from_nanos)
+    u64::try_from(total).ok()
 }
 
 #[cfg(test)]
@@ -80,6 +116,29 @@ mod tests {
         for text in ["", "5", "s", "5 parsecs", "-5s", ".5s", "5.s", "1.2.3s", "99999999999d", "1e3s"] {
             assert_eq!(duration(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("512MiB", 512 << 20),
+            ("1.5GiB", 3 << 29),
+            ("2 GB", 2_000_000_000),
+            ("1kb", 1000),
+            ("1KiB", 1024),
+            ("4096b", 4096),
+            ("1TiB", 1 << 40),
+        ] {
+            assert_eq!(size(text), Some(bytes), "{text}");
+            assert_eq!(size(&size_text(bytes)), Some(bytes), "{text}");
+        }
+        for text in ["", "512", "MiB", "0MiB", "0.1B", "-1MiB", "1PiB", "99999999999999TiB", "1.MiB"] {
+            assert_eq!(size(text), None, "{text}");
+        }
+        assert_eq!(
+            (size_text(512 << 20), size_text(1000), size_text(u64::MAX)),
+            ("512MiB".to_owned(), "1000B".to_owned(), format!("{}B", u64::MAX),)
+        );
     }
 
     #[test]

@@ -38,6 +38,18 @@ macro_rules! balancing {
     };
 }
 
+/// The same for what becomes of a call when a pool is full.
+#[macro_export]
+macro_rules! full {
+    ([$($to:tt)*] $($context:tt)*) => {
+        $($to)*! {
+            $($context)*
+            Reject: "reject" "error";
+            Block: "block" "wait";
+        }
+    };
+}
+
 macro_rules! names {
     ($($variant:ident: $($word:literal)*;)*) => {
         &[$((stringify!($variant), &[$($word),*])),*]
@@ -49,6 +61,9 @@ pub const MODES: &[Word] = modes!([names]);
 
 /// The words for load balancing.
 pub const BALANCING: &[Word] = balancing!([names]);
+
+/// The words for what becomes of a call when a pool is full.
+pub const FULL: &[Word] = full!([names]);
 
 /// The name of the variant that `text` stands for; case and the difference between `-` and `_` do not matter.
 pub fn lookup(words: &[Word], text: &str) -> Option<&'static str> {
@@ -62,7 +77,7 @@ mod tests {
 
     #[test]
     fn every_word_leads_to_its_variant_and_to_no_other() {
-        for table in [MODES, BALANCING] {
+        for table in [MODES, BALANCING, FULL] {
             for (variant, words) in table {
                 for word in *words {
                     assert_eq!(lookup(table, word), Some(*variant), "{word}");

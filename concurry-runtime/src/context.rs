@@ -2,20 +2,14 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::call::Call;
+use crate::bell::Watched;
 use crate::limits::Limits;
-
-/// Who tells whether the call was cancelled.
-#[derive(Clone)]
-pub(crate) enum Cancel {
-    Never,
-    Call(Call, u32),
-    Flag(Arc<AtomicBool>),
-}
+use crate::observe::spans::Inside;
 
 /// The call that is running, seen from its method: a parameter of type `&CallContext` is filled in by the runtime and
 /// is no parameter of the client's method.
@@ -30,7 +24,8 @@ pub(crate) enum Cancel {
 /// ```
 #[derive(Clone)]
 pub struct CallContext {
-    pub(crate) cancel: Cancel,
+    /// The call itself; none outside any pool.
+    pub(crate) call: Option<Arc<dyn Watched>>,
     pub(crate) attempt: u32,
     pub(crate) worker_index: usize,
     pub(crate) pool_name: Arc<str>,
@@ -42,7 +37,7 @@ pub struct CallContext {
 impl Default for CallContext {
     fn default() -> Self {
         CallContext {
-            cancel: Cancel::Never,
+            call: None,
             attempt: 1,
             worker_index: 0,
             pool_name: Arc::from(""),
@@ -57,11 +52,7 @@ impl CallContext {
     /// Whether the caller has cancelled this call, its time is up, or its pool is being aborted. A method that runs
     /// for long looks now and then, and returns early.
     pub fn is_cancelled(&self) -> bool {
-        let told = match &self.cancel {
-            Cancel::Never => false,
-            Cancel::Call(call, attempt) => call.header().is_over(*attempt),
-            Cancel::Flag(flag) => flag.load(Ordering::Acquire),
-        };
+        let told = self.call.as_ref().is_some_and(|call| call.is_over(self.attempt));
         told || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
@@ -110,12 +101,14 @@ impl fmt::Debug for CallContext {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<CallContext>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Rc<CallContext>>> = const { RefCell::new(None) };
+    /// Room for a context, so that a thread that runs one call after the other need not ask for it each time.
+    static SPARE: RefCell<Option<Rc<CallContext>>> = const { RefCell::new(None) };
 }
 
 /// The context of the call that this thread is running, for code that does not have it as a parameter.
 pub fn current() -> Option<CallContext> {
-    CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    CURRENT.try_with(|current| current.borrow().as_deref().cloned()).ok().flatten()
 }
 
 /// When the call that this thread is running times out, if it runs one that does.
@@ -123,17 +116,66 @@ pub(crate) fn deadline() -> Option<Instant> {
     CURRENT.try_with(|current| current.borrow().as_ref()?.deadline).ok().flatten()
 }
 
-/// Makes `context` the current one until the guard goes; what was current before is so again then.
-pub(crate) struct Entered(Option<CallContext>);
+/// The context of the call that this thread is inside of until it goes; what was current before is so again then.
+pub(crate) struct Entered {
+    own: Rc<CallContext>,
+    before: Option<Rc<CallContext>>,
+    /// Left last.
+    _span: Inside,
+}
 
-pub(crate) fn enter(context: &CallContext) -> Entered {
-    Entered(CURRENT.try_with(|current| current.replace(Some(context.clone()))).ok().flatten())
+/// Makes `context` the current one, and the call's span that of this thread.
+pub(crate) fn enter(context: CallContext) -> Entered {
+    let span = Inside::of(&context);
+    enter_in(context, span)
+}
+
+/// The same in a worker process, where the call has a span of its own.
+pub(crate) fn enter_apart(context: CallContext) -> Entered {
+    let span = Inside::here(&context);
+    enter_in(context, span)
+}
+
+fn enter_in(context: CallContext, span: Inside) -> Entered {
+    let spare = SPARE.try_with(|spare| spare.borrow_mut().take()).ok().flatten();
+    // It is nobody else's while it is spare.
+    let own = match spare {
+        Some(mut spare) => {
+            *Rc::make_mut(&mut spare) = context;
+            spare
+        }
+        None => Rc::new(context),
+    };
+    let before = CURRENT.try_with(|current| current.replace(Some(own.clone()))).ok().flatten();
+    Entered { own, before, _span: span }
+}
+
+impl Entered {
+    /// Has `context` be the current one instead.
+    pub(crate) fn turn_to(&mut self, context: CallContext) {
+        drop(CURRENT.try_with(RefCell::take));
+        self.own = Rc::new(context);
+        let _ = CURRENT.try_with(|current| current.replace(Some(self.own.clone())));
+    }
+}
+
+impl Deref for Entered {
+    type Target = CallContext;
+    fn deref(&self) -> &CallContext {
+        &self.own
+    }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let before = self.0.take();
-        let ours = CURRENT.try_with(|current| current.replace(before));
-        drop(ours);
+        let before = self.before.take();
+        drop(CURRENT.try_with(|current| current.replace(before)));
+        if let Some(own) = Rc::get_mut(&mut self.own) {
+            // Nothing of the call stays.
+            let (call, limits) = (own.call.take(), std::mem::take(&mut own.limits));
+            drop((call, limits));
+            let old = SPARE.try_with(|spare| spare.replace(Some(self.own.clone())));
+            drop(old);
+        }
     }
 }

@@ -54,7 +54,7 @@ impl<T: Travels> Outcome for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot go to a worker's thread or come from it",
     label = "arguments and results of a worker must be `Send` and hold no borrow",
-    note = "share with `Arc` instead of `Rc`, and change behind a `Mutex` instead of a `RefCell`"
+    note = "share with `Arc` instead of `Rc`, change behind a `Mutex` instead of a `RefCell`, and write `Box<dyn Trait + Send>` for `Box<dyn Trait>`"
 )]
 pub trait Crosses: Send + 'static {}
 
@@ -71,6 +71,21 @@ pub trait Kept: Clone + Send + Sync + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Clone + Send + Sync + 'static> Kept for T {}
+
+/// What stands for a constructor in [`Copies`].
+pub struct Constructor;
+
+/// [`Kept`], asked of an argument beside and not of itself: else the compiler, which sees that a borrow of it would do,
+/// tells people to write one.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` cannot be an argument of a worker's constructor",
+    label = "it must be `Clone`, `Send` and `Sync`",
+    note = "every worker of a pool is built by its own call of the constructor, with its own copy of the arguments: derive `Clone`, or take an `Arc` in a block marked `#[worker(local)]`"
+)]
+pub trait Copies<T> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Kept> Copies<T> for Constructor {}
 
 /// A type that can be built without arguments.
 #[diagnostic::on_unimplemented(
@@ -102,9 +117,19 @@ pub const fn travels<T: Travels>() {}
 /// Demands what a `local` type's arguments and results must be.
 pub const fn crosses<T: Crosses>() {}
 
-/// Copies a constructor's argument.
-pub fn copy<T: Kept>(argument: &T) -> T {
-    argument.clone()
+/// Demands a constructor's argument of which every worker can have a copy.
+pub const fn kept<T>()
+where
+    Constructor: Copies<T>,
+{
+}
+
+/// The copy of a constructor's argument. That there is one was demanded.
+pub fn copy<T>(copied: Option<T>) -> T {
+    match copied {
+        Some(copy) => copy,
+        None => unreachable!("a constructor's argument is `Clone`"),
+    }
 }
 
 /// What a parameter of type `&B` is in the message.

@@ -2,17 +2,32 @@
 
 mod backend;
 mod balance;
+mod bell;
+mod bundle;
 mod call;
 pub mod config;
 mod context;
 mod demands;
+mod depth;
 mod draw;
 mod error;
 mod executor;
+#[cfg(feature = "fault-injection")]
+#[doc(hidden)]
+pub mod fault;
+#[cfg(not(feature = "fault-injection"))]
+#[path = "fault/off.rs"]
+mod fault;
+mod few;
+mod fork;
+mod full;
 mod future;
 mod gather;
+#[cfg(test)]
+mod hostile;
 mod limits;
 mod mode;
+mod observe;
 mod options;
 mod panics;
 mod pool;
@@ -20,14 +35,19 @@ mod retry;
 mod run;
 mod spin;
 mod task;
+pub mod testing;
 mod timer;
 mod wire;
 mod words;
 mod worker;
 
+pub use backend::Answer;
+#[cfg(feature = "ray")]
+pub use backend::ray::{RayOptions, RayStrategy};
 pub use balance::LoadBalancing;
 pub use context::{CallContext, current};
-pub use error::{Error, Failure, Name, RemoteError, Result, TimeoutScope};
+pub use error::{Error, Failure, IntoFailure, Name, RemoteError, Result, TimeoutScope};
+pub use full::OnFull;
 pub use future::{CallId, IntoArg, TaskFuture};
 pub use gather::{
     AsCompleted, Gather, GatherFuture, IntoGather, Map, MapUnordered, ProgressBar, ProgressIter, ReturnWhen, Waited,
@@ -38,11 +58,14 @@ pub use limits::{
     RateAlgorithm, Wanted, Window,
 };
 pub use mode::Mode;
-pub use pool::{Pool, PoolStats, WorkerClient, WorkerStats};
+#[cfg(feature = "metrics")]
+pub use observe::figures::enable as enable_metrics;
+pub use observe::timeline;
+pub use pool::{Pool, PoolStats, Reserve, WorkerClient, WorkerStats};
 pub use retry::{Attempt, Retry};
 pub use task::{
-    IntoFailure, IntoTaskArgs, Task, TaskMap, TaskMapUnordered, TaskOptions, TaskPool, TaskWorker, TaskWorkerClient,
-    TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions,
+    IntoTaskArgs, Task, TaskMap, TaskMapUnordered, TaskOptions, TaskPool, TaskWorker, TaskWorkerClient, TaskWorkerMap,
+    TaskWorkerMapUnordered, TaskWorkerOptions,
 };
 
 #[doc(hidden)]

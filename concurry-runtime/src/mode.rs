@@ -1,11 +1,7 @@
 //! Where a worker lives: [`Mode`].
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
 use crate::words::{self, Words};
 
 /// Where the workers of a pool live and how their methods run.
@@ -56,18 +52,7 @@ impl Mode {
     pub(crate) const ALL: [Mode; 5] = concurry_options::modes!([words::all] Mode);
 }
 
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(words::word(*self))
-    }
-}
-
-impl FromStr for Mode {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self, Error> {
-        words::parse(text)
-    }
-}
+words::in_words!(Mode);
 
 #[cfg(test)]
 mod tests {

@@ -37,11 +37,26 @@ pub(crate) fn install() {
 
 /// Runs code of the user's; a panic in it is an error that says where and what.
 pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
-        let error = error(&*payload);
-        dismiss(payload);
+    attempt(run).map_err(Panic::into_error)
+}
+
+/// What a panic carries.
+pub(crate) struct Panic(Box<dyn Any + Send>);
+
+impl Panic {
+    /// As an error that says where and what; on the thread where it was caught, before anything else is.
+    #[cold]
+    pub(crate) fn into_error(self) -> Error {
+        let error = error(&*self.0);
+        dismiss(self.0);
         error
-    })
+    }
+}
+
+/// As [`caught`], for where a large result would cost something.
+#[inline]
+pub(crate) fn attempt<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(Panic)
 }
 
 /// As [`caught`], for where the place does not matter: what the panic said.
@@ -73,7 +88,15 @@ pub(crate) fn text_of(what: &dyn Display) -> String {
 /// The error for a panic that was just caught on this thread.
 fn error(payload: &(dyn Any + Send)) -> Error {
     let place = PLACE.try_with(|slot| slot.borrow_mut().take()).ok().flatten();
-    Error::panicked(message(payload), place.unwrap_or_default())
+    let mut message = message(payload);
+    message.push_str(remedy(&message));
+    Error::panicked(message, place.unwrap_or_default())
+}
+
+/// What to do about a panic that says what is missing: a runtime of tokio's, which a build without the feature has not.
+fn remedy(message: &str) -> &'static str {
+    let missing = cfg!(not(feature = "tokio")) && message.starts_with("there is no reactor running");
+    if missing { " (concurry's feature `tokio` runs every `async fn` on such a runtime)" } else { "" }
 }
 
 /// What a panic said.
@@ -84,5 +107,18 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
         text.clone()
     } else {
         "a panic without a text".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_that_is_missing_is_told_where_to_be_had() {
+        let text = "there is no reactor running, must be called from the context of a Tokio 1.x runtime";
+        let error = caught(|| panic!("{text}")).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+        assert_eq!(error.contains("feature `tokio`"), cfg!(not(feature = "tokio")), "{error}");
     }
 }

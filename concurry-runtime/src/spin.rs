@@ -5,7 +5,9 @@
 //! the processor's pause instruction, then yielding to whoever else wants to run, twenty microseconds at most.
 //!
 //! That pays only while there is a processor to spare, and only for who is usually lucky. So at most one thread fewer
-//! than there are processors goes on to yield at a time, and each waiter keeps a [`Patience`] that shrinks when it waited in vain.
+//! than there are processors goes on to yield at a time, and each waiter keeps a [`Patience`] that is used up by waiting
+//! in vain. It is not made shorter instead: two that wait for each other in turn would both end up too short to see
+//! that the other is quick once it is awake, and wake each other for ever.
 
 use std::hint;
 use std::sync::OnceLock;
@@ -19,7 +21,7 @@ const MOST: Duration = Duration::from_micros(20);
 const PAUSES: u32 = 40;
 /// A waiter without patience tries again once in so many times.
 const AGAIN: u32 = 32;
-/// Patience is counted in steps, each worth twice the time of the one before; this many are [`MOST`].
+/// How often a waiter may wait in vain before it is without patience.
 const STEPS: u32 = 5;
 
 static SPINNING: AtomicUsize = AtomicUsize::new(0);
@@ -29,9 +31,14 @@ fn most_at_once() -> usize {
     *MOST.get_or_init(|| thread::available_parallelism().map_or(1, usize::from).saturating_sub(1))
 }
 
+/// Looks now at what is looked at once, for processes that are to be forked from this one.
+pub(crate) fn prepare() {
+    let _ = most_at_once();
+}
+
 /// How long one waiter is worth spinning for, as far as it has shown.
 pub(crate) struct Patience {
-    /// The steps, or past [`STEPS`] how many times it has not been tried since they came to nothing.
+    /// How often it may still come to nothing.
     steps: AtomicU32,
     skipped: AtomicU32,
 }
@@ -42,7 +49,16 @@ impl Patience {
     }
 
     /// Spins until `done`, or until it is not worth it any more; whether it came true.
-    pub(crate) fn spin(&self, mut done: impl FnMut() -> bool) -> bool {
+    pub(crate) fn spin(&self, done: impl FnMut() -> bool) -> bool {
+        self.wait(done, thread::yield_now)
+    }
+
+    /// As [`spin`](Self::spin), but never lets go of the processor by itself: for who must not be away while it looks.
+    pub(crate) fn watch(&self, done: impl FnMut() -> bool) -> bool {
+        self.wait(done, hint::spin_loop)
+    }
+
+    fn wait(&self, mut done: impl FnMut() -> bool, pause: fn()) -> bool {
         let steps = self.steps.load(Ordering::Relaxed);
         if steps == 0 && self.skipped.fetch_add(1, Ordering::Relaxed) % AGAIN != AGAIN - 1 {
             return done();
@@ -57,7 +73,7 @@ impl Patience {
             hint::spin_loop();
         }
         let Some(_seat) = Seat::take() else { return done() };
-        let end = Instant::now() + MOST / (1 << (STEPS - steps.clamp(1, STEPS)));
+        let end = Instant::now() + MOST;
         loop {
             if done() {
                 self.pleased(steps);
@@ -67,7 +83,7 @@ impl Patience {
                 self.steps.store(steps.saturating_sub(1), Ordering::Relaxed);
                 return false;
             }
-            thread::yield_now();
+            pause();
         }
     }
 

@@ -4,6 +4,7 @@
 //! with the first alarm and ends with the last, so a program that waits for nothing has no thread of this kind.
 //! Callbacks run one after another, outside the lock; a slow one delays all others, so they hand work on and return.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -25,6 +26,15 @@ struct Schedule {
 
 static SCHEDULE: Mutex<Schedule> = Mutex::new(Schedule { alarms: BTreeMap::new(), next: 0, running: false });
 static CHANGED: Condvar = Condvar::new();
+
+thread_local! {
+    static SERVES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is the timer's, on which nothing may wait.
+pub(crate) fn is_here() -> bool {
+    SERVES.try_with(Cell::get).unwrap_or(false)
+}
 
 fn schedule() -> MutexGuard<'static, Schedule> {
     // Callbacks run and are dropped outside the lock, so a poisoned one is whole.
@@ -94,6 +104,7 @@ pub(crate) fn at(when: Instant, run: impl FnOnce() + Send + 'static) -> io::Resu
 
 /// The thread.
 fn serve() {
+    SERVES.set(true);
     let mut schedule = self::schedule();
     loop {
         let Some((&key, _)) = schedule.alarms.first_key_value() else {

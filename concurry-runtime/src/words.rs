@@ -27,6 +27,25 @@ macro_rules! all {
 }
 pub(crate) use all;
 
+/// Prints an enum by its words, and parses it.
+macro_rules! in_words {
+    ($type:ty) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str($crate::words::word(*self))
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::error::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $crate::words::parse(text)
+            }
+        }
+    };
+}
+pub(crate) use in_words;
+
 /// How `value` is written.
 pub(crate) fn word<T: Words>(value: T) -> &'static str {
     T::TABLE.iter().find(|(known, _)| *known == value).map_or("unknown", |(_, words)| words[0])

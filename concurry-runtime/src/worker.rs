@@ -27,6 +27,21 @@ pub struct Method {
     pub output: Option<fn() -> TypeId>,
 }
 
+/// What is known of a worker's type without having it.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// Its name.
+    pub(crate) name: &'static str,
+    pub(crate) methods: &'static [Method],
+}
+
+/// Gives each worker its [`Kind`], once for all of its calls.
+pub(crate) trait OfAKind: Worker {
+    const KIND: &'static Kind = &Kind { name: Self::NAME, methods: Self::METHODS };
+}
+
+impl<W: Worker> OfAKind for W {}
+
 /// What a type without an attribute on its `struct` has; the attribute gives it an inherent constant that wins.
 pub trait NoDefaults {
     #[doc(hidden)]
@@ -64,6 +79,7 @@ pub trait Worker: Sized + 'static {
         reply.astray()
     }
     /// Runs a method to its end, whatever it is, and replies.
+    #[inline]
     fn call(&mut self, message: Self::Message, context: &CallContext, reply: Reply<'_>) -> Replied {
         let method = Self::METHODS.get(Self::method_of(&message));
         let run = if method.is_some_and(|method| method.exclusive) {
@@ -79,12 +95,15 @@ pub trait Worker: Sized + 'static {
     fn wire() -> Option<Wire<Self>>;
 }
 
+/// Encodes a value in so many bytes at most.
+pub(crate) type Encode<T> = fn(Codec, &T, usize) -> Result<Vec<u8>, String>;
+
 /// How a worker's messages travel to where its memory is not shared.
 pub struct Wire<W: Worker> {
     pub(crate) codec: Codec,
-    pub(crate) encode: fn(Codec, &W::Message) -> Result<Vec<u8>, String>,
+    pub(crate) encode: Encode<W::Message>,
     pub(crate) decode: fn(Codec, &[u8]) -> Result<W::Message, String>,
-    pub(crate) encode_init: fn(Codec, &W::Init) -> Result<Vec<u8>, String>,
+    pub(crate) encode_init: Encode<W::Init>,
     pub(crate) decode_init: fn(Codec, &[u8]) -> Result<W::Init, String>,
 }
 
@@ -104,9 +123,9 @@ where
 {
     Wire {
         codec,
-        encode: codec::encode::<W::Message>,
+        encode: codec::encode_within::<W::Message>,
         decode: codec::decode::<W::Message>,
-        encode_init: codec::encode::<W::Init>,
+        encode_init: codec::encode_within::<W::Init>,
         decode_init: codec::decode::<W::Init>,
     }
 }
@@ -114,13 +133,35 @@ where
 /// An answer on its way out of a worker's process.
 pub(crate) struct RemoteReply {
     pub(crate) codec: Codec,
+    /// How many bytes it may take.
+    pub(crate) most: usize,
     pub(crate) outcome: Option<Result<Vec<u8>, Error>>,
 }
 
 enum Sink<'a> {
     Local(&'a Job),
     Remote(&'a mut RemoteReply),
+    Bundled(Bundled<'a>),
 }
+
+/// Where the outcome of one call of many goes, on the thread that runs them: the value into an `Option` of its type.
+struct Bundled<'a> {
+    value: &'a mut dyn Any,
+    error: &'a mut Option<Error>,
+}
+
+impl Bundled<'_> {
+    #[inline]
+    fn complete<T: 'static>(self, value: T) {
+        match self.value.downcast_mut::<Option<T>>() {
+            Some(place) => *place = Some(value),
+            None => *self.error = Some(Error::codec(ANOTHER_TYPE)),
+        }
+    }
+}
+
+/// What is wrong with a value that nobody knows how to take.
+pub(crate) const ANOTHER_TYPE: &str = "the method returned a value of another type than its client expects";
 
 /// Where a method's outcome goes.
 pub struct Reply<'a>(Sink<'a>);
@@ -137,14 +178,21 @@ impl<'a> Reply<'a> {
         Reply(Sink::Remote(reply))
     }
 
+    #[inline]
+    pub(crate) fn bundled<T: 'static>(value: &'a mut Option<T>, error: &'a mut Option<Error>) -> Self {
+        Reply(Sink::Bundled(Bundled { value, error }))
+    }
+
     /// The method's value.
+    #[inline]
     pub fn value<T: Serialize + Send + 'static>(self, value: T) -> Replied {
         match self.0 {
             Sink::Local(job) => complete(job, value),
+            Sink::Bundled(bundled) => bundled.complete(value),
             Sink::Remote(reply) => {
                 let done = codec::checked(|| {
                     let mut bytes = Vec::new();
-                    codec::encode_result(reply.codec, &value, &mut bytes).map(|()| bytes)
+                    codec::encode_result(reply.codec, &value, &mut bytes, reply.most).map(|()| bytes)
                 });
                 reply.outcome = Some(done.map_err(|why| Error::codec(format!("the result {why}"))));
             }
@@ -153,9 +201,11 @@ impl<'a> Reply<'a> {
     }
 
     /// The value of a method of a `local` type.
+    #[inline]
     pub fn local_value<T: Send + 'static>(self, value: T) -> Replied {
         match self.0 {
             Sink::Local(job) => complete(job, value),
+            Sink::Bundled(bundled) => bundled.complete(value),
             Sink::Remote(reply) => {
                 reply.outcome = Some(Err(Error::unsupported("a `local` worker has no results to send")));
             }
@@ -167,6 +217,7 @@ impl<'a> Reply<'a> {
     pub(crate) fn error(self, error: Error) -> Replied {
         match self.0 {
             Sink::Local(job) => job.give_up(error),
+            Sink::Bundled(bundled) => *bundled.error = Some(error),
             Sink::Remote(reply) => reply.outcome = Some(Err(error)),
         }
         Replied(())
@@ -181,6 +232,7 @@ impl<'a> Reply<'a> {
     pub fn failure(self, failure: Captured) -> Replied {
         match self.0 {
             Sink::Local(job) => job.fail(failure.into_error(None)),
+            Sink::Bundled(bundled) => *bundled.error = Some(failure.into_error(None)),
             Sink::Remote(reply) => reply.outcome = Some(Err(failure.into_error(Some(reply.codec)))),
         }
         Replied(())
@@ -196,7 +248,7 @@ fn complete<T: 'static>(job: &Job, value: T) {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `std::result::Result`",
     label = "taken for a result, since it is called `Result` or marked `#[worker(result)]`",
-    note = "mark the function `#[worker(value)]` to return this type as it is"
+    note = "to return this type as it is, mark the function `#[worker(value)]`, or drop its `#[worker(result)]`"
 )]
 pub trait ResultLike {
     /// What `Ok` holds.

@@ -6,7 +6,8 @@ use concurry::prelude::*;
 
 pub(crate) const USAGE: &str = "\
 usage: hash_tree [FOLDER]..     every file below it; here, if none is named
-  --mode MODE                   sync, thread or process (the default)
+  --mode MODE                   sync, thread, process (the default), or ray: built with `--features ray`, on the cluster
+                                of RAY_ADDRESS, whose nodes all have the folder
   --workers N                   as many as there are CPUs, if not told
   --verify                      runs the real sha256sum too and compares";
 

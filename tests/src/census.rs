@@ -3,6 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::eventually;
+
 /// What this process has at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Census {
@@ -24,6 +29,13 @@ pub fn census() -> Census {
     }
 }
 
+/// The memory of this process that is there, in bytes.
+pub fn resident() -> u64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+}
+
 /// How long this thread has had a processor: what work costs, however much else the machine has to do.
 pub fn time_on_cpu() -> Duration {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
@@ -36,6 +48,27 @@ fn stat(pid: u32) -> Option<(char, u32)> {
     // The name, in parentheses, may hold anything.
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+/// What each thread of a process does, as the kernel tells: `R` runs, `S` sleeps, `T` is stopped.
+pub fn states(pid: u32) -> Vec<char> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let state = |stat: String| stat.rsplit_once(')')?.1.trim_start().chars().next();
+    tasks.filter_map(|task| state(fs::read_to_string(task.ok()?.path().join("stat")).ok()?)).collect()
+}
+
+/// Stops a process (SIGSTOP), and waits until none of its threads does anything: the signal alone does not.
+pub fn freeze(pid: u32) {
+    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGSTOP).unwrap();
+    eventually("the process stands still", || {
+        let states = states(pid);
+        !states.is_empty() && states.iter().all(|&state| state == 'T')
+    });
+}
+
+/// Has it go on.
+pub fn thaw(pid: u32) {
+    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGCONT).unwrap();
 }
 
 /// The processes that `parent` has started and not waited for.

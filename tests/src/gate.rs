@@ -23,7 +23,7 @@ pub struct Gate {
 
 /// The worker's side: an argument of a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Door(PathBuf);
+pub struct Door(pub PathBuf);
 
 /// A worker that stands at the gate. Dropping it lets the worker through.
 #[derive(Debug)]

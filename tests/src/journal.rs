@@ -61,6 +61,11 @@ impl Page {
         std::fs::read_to_string(&self.0).is_ok_and(|text| text.lines().any(|noted| noted == line))
     }
 
+    /// How often `line` was noted.
+    pub fn count(&self, line: &str) -> usize {
+        std::fs::read_to_string(&self.0).map_or(0, |text| text.lines().filter(|noted| *noted == line).count())
+    }
+
     /// Adds a line. It is one write, so that lines of several processes do not mix.
     pub fn note(&self, line: impl Display) {
         match OpenOptions::new().create(true).append(true).open(&self.0) {

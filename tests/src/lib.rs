@@ -5,23 +5,31 @@
 //! tells nobody, looks until something has come true ([`eventually`]); both have a bound, past which the test fails.
 
 mod census;
+mod chairs;
+#[cfg(feature = "ray")]
+pub mod clusters;
 mod events;
 mod gate;
+mod holds;
 mod journal;
 mod program;
 mod temp;
+mod watched;
 mod way;
 
 use std::time::{Duration, Instant};
 
-use concurry::{Error, Mode, Result, TaskFuture, TimeoutScope};
+use concurry::{Error, LoadBalancing, Mode, Result, TaskFuture, TimeoutScope};
 
-pub use census::{Census, census, children_of, is_alive, time_on_cpu};
+pub use census::{Census, census, children_of, freeze, is_alive, resident, states, thaw, time_on_cpu};
+pub use chairs::{Chairs, Row, Seat, View};
 pub use events::next;
 pub use gate::{Door, Gate, Visitor};
+pub use holds::{Bar, Latch, bar, bounded};
 pub use journal::{Journal, Page};
 pub use program::Program;
 pub use temp::TempDir;
+pub use watched::{Watched, WatchedClient, WatchedOptions};
 pub use way::Way;
 
 /// How long a test waits for what should come at once. Only a test that fails waits this long.
@@ -66,6 +74,16 @@ pub fn all_soon<T>(futures: impl IntoIterator<Item = TaskFuture<T>>) -> Vec<Resu
     futures.into_iter().map(Soon::soon).collect()
 }
 
+/// Every way to balance.
+pub const BALANCING: [LoadBalancing; 6] = [
+    LoadBalancing::RoundRobin,
+    LoadBalancing::LeastActive,
+    LoadBalancing::LeastTotal,
+    LoadBalancing::Random,
+    LoadBalancing::PowerOfTwo,
+    LoadBalancing::Shared,
+];
+
 /// The values of `futures`, in order; none may fail, and each has [`LONG`].
 #[track_caller]
 pub fn all_ok<T>(futures: impl IntoIterator<Item = TaskFuture<T>>) -> Vec<T> {
@@ -76,8 +94,8 @@ pub fn all_ok<T>(futures: impl IntoIterator<Item = TaskFuture<T>>) -> Vec<T> {
     values
 }
 
-/// Runs what must not wait for anything: it costs less than a second of a processor, and where it does not come to an
-/// end at all the whole program does. (The clock on the wall tells what others do on this machine.)
+/// Runs what must not wait for anything: it costs little of a processor's time, and where it does not come to an end at
+/// all the whole program does. (The clock on the wall tells what others do on this machine.)
 #[track_caller]
 pub fn at_once<T>(run: impl FnOnce() -> T) -> T {
     let (done, watched) = std::sync::mpsc::channel::<()>();
@@ -92,7 +110,8 @@ pub fn at_once<T>(run: impl FnOnce() -> T) -> T {
     let took = time_on_cpu() - before;
     drop(done);
     watch.join().unwrap();
-    assert!(took < Duration::from_secs(1), "it took {took:?}");
+    // Far above what it takes: on a virtual machine that stands still for a while, that while counts as well.
+    assert!(took < LONG / 4, "it took {took:?}");
     value
 }
 
@@ -108,16 +127,20 @@ pub fn eventually_is<T: PartialEq + std::fmt::Debug>(what: &str, expected: T, mu
     within(LONG, what, expected, &mut now);
 }
 
-/// As [`eventually_is`], with a bound of its own.
+/// As [`eventually_is`], with a bound of its own. It is counted in time that this thread saw pass: where the whole machine
+/// stands still or has too much to do, one look at it counts for little, and the product is given the same leave.
 #[track_caller]
 pub fn within<T: PartialEq + std::fmt::Debug>(bound: Duration, what: &str, expected: T, now: &mut dyn FnMut() -> T) {
-    let begun = Instant::now();
+    const LOOK: Duration = Duration::from_millis(1);
+    let mut passed = Duration::ZERO;
     loop {
+        let begun = Instant::now();
         let seen = now();
         if seen == expected {
             return;
         }
-        assert!(begun.elapsed() < bound, "{what}: {seen:?} instead of {expected:?} after {bound:?}");
-        std::thread::sleep(Duration::from_millis(1));
+        assert!(passed < bound, "{what}: {seen:?} instead of {expected:?} after {bound:?}");
+        std::thread::sleep(LOOK);
+        passed += begun.elapsed().min(5 * LOOK);
     }
 }

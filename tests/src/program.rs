@@ -69,11 +69,17 @@ impl Program {
     /// Waits until nobody has its stderr open any more; all that was said there is `lines`.
     #[track_caller]
     pub fn said_all(&self, lines: &[&str]) {
+        assert_eq!(self.all_said(), lines);
+    }
+
+    /// All that is said on stderr, until nobody has it open any more.
+    #[track_caller]
+    pub fn all_said(&self) -> Vec<String> {
         let mut said = Vec::new();
         loop {
             match self.errors.recv_timeout(LONG) {
                 Ok(line) => said.push(line),
-                Err(RecvTimeoutError::Disconnected) => break assert_eq!(said, lines),
+                Err(RecvTimeoutError::Disconnected) => return said,
                 Err(RecvTimeoutError::Timeout) => panic!("somebody still has its stderr open after {LONG:?}"),
             }
         }
@@ -82,6 +88,11 @@ impl Program {
     /// Writes a line to its stdin.
     pub fn tell(&mut self, line: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Closes its stdin.
+    pub fn close_stdin(&mut self) {
+        drop(self.child.stdin.take());
     }
 
     /// Kills it at once.

@@ -31,7 +31,9 @@ impl Way {
             Way::Abort => "killed by signal 6 (SIGABRT)",
             Way::Exit(3) => "exited with code 3",
             Way::Exit(_) => "exited with code 0",
-            Way::Overflow => "stack overflowed",
+            // A worker tells of it in the memory that it shares.
+            Way::Overflow if std::env::var_os("CONCURRY_LINK").is_none() => "stack overflowed",
+            Way::Overflow => "killed by signal 11 (SIGSEGV)",
             Way::Fault => "killed by signal 11 (SIGSEGV)",
             Way::Panic => "the way of panic",
         }

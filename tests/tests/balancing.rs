@@ -2,7 +2,7 @@
 
 use concurry::Error;
 use concurry::prelude::*;
-use concurry_tests::{Door, Gate, Soon, all_ok, apart, eventually_is, modes};
+use concurry_tests::{BALANCING, Door, Gate, Soon, all_ok, apart, eventually_is, modes};
 
 #[derive(Default)]
 struct Teller {
@@ -190,19 +190,10 @@ fn a_shared_queue_sends_ahead_as_many_as_it_is_told_to() {
     }
 }
 
-const ALL: [LoadBalancing; 6] = [
-    LoadBalancing::RoundRobin,
-    LoadBalancing::LeastActive,
-    LoadBalancing::LeastTotal,
-    LoadBalancing::Random,
-    LoadBalancing::PowerOfTwo,
-    LoadBalancing::Shared,
-];
-
 #[test]
 fn a_pinned_client_calls_its_worker_whatever_the_balancing() {
     for mode in apart() {
-        for balancing in ALL {
+        for balancing in BALANCING {
             let pool = pool(mode, 3, balancing);
             let pinned = pool.worker(2).worker(1);
             let who = all_ok((0..5).map(|_| pinned.who()));
@@ -216,7 +207,7 @@ fn a_pinned_client_calls_its_worker_whatever_the_balancing() {
 #[test]
 fn broadcast_calls_every_worker_once_and_answers_in_their_order() {
     for mode in modes() {
-        for balancing in ALL {
+        for balancing in BALANCING {
             let workers = if mode == Mode::Sync { 1 } else { 4 };
             let pool = pool(mode, workers, balancing);
             for round in 1..=3 {

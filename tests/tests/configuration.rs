@@ -47,6 +47,67 @@ fn the_environment_is_weaker_than_code_at_the_pool_and_stronger_than_the_program
 }
 
 #[test]
+fn the_kind_of_link_is_asked_for_by_its_name_or_not_at_all() {
+    for link in ["ring", "socket"] {
+        assert_eq!(told(&[("CONCURRY_LINK", link)], ["process"]), ["process 22"]);
+    }
+    let [error] = told(&[("CONCURRY_LINK", "pipe")], ["process"]);
+    assert!(error.contains("CONCURRY_LINK") && error.contains("`pipe`") && error.contains("`socket`"), "{error}");
+    // Where no process is started, nobody asks.
+    assert_eq!(told(&[("CONCURRY_LINK", "pipe"), ("CONCURRY_MAX_WORKERS", "3")], ["plain"]), ["thread 3"]);
+}
+
+#[test]
+fn retries_come_from_the_environment_alone() {
+    let gave_up = "Shown::attempt failed: not yet";
+    for (variables, expected) in [
+        (&[][..], gave_up),
+        (&[("CONCURRY_NUM_RETRIES", "0")], gave_up),
+        (&[("CONCURRY_NUM_RETRIES", "1")], "attempt 2"),
+        (&[("CONCURRY_NUM_RETRIES", "1"), ("CONCURRY_MODE", "process")], "attempt 2"),
+        // What is said for the mode is stronger than what is said for all, and for another mode nothing is said by it.
+        (&[("CONCURRY_NUM_RETRIES", "1"), ("CONCURRY_THREAD_NUM_RETRIES", "0")], gave_up),
+        (&[("CONCURRY_PROCESS_NUM_RETRIES", "1"), ("CONCURRY_MODE", "process")], "attempt 2"),
+        (&[("CONCURRY_PROCESS_NUM_RETRIES", "1")], gave_up),
+    ] {
+        assert_eq!(told(variables, ["retries"]), [expected], "{variables:?}");
+    }
+}
+
+#[test]
+fn every_other_option_is_heard_too() {
+    for (variables, word, without, with) in [
+        (&[("CONCURRY_NAME", "cpu")][..], "name", "Shown", "cpu"),
+        (&[("CONCURRY_ON_DEMAND", "true")], "on_demand", "false", "true"),
+        (&[("CONCURRY_MAX_QUEUED_TASKS", "1")], "queues", "3 in flight, 0 queued", "1 in flight, 2 queued"),
+        (&[("CONCURRY_LOAD_BALANCING", "active"), ("CONCURRY_MAX_WORKERS", "2")], "balance", "[3, 1", "[2, 2]"),
+    ] {
+        let [said] = told(&[], [word]);
+        assert!(said.starts_with(without), "{word}: {said}");
+        assert_eq!(told(variables, [word]), [with], "{variables:?}");
+    }
+    // Without these a call would hang, and a worker come back.
+    for (variables, word, with) in [
+        (&[("CONCURRY_TIMEOUT", "20ms")][..], "time", "Shown::hang timed out after 20ms"),
+        (&[("CONCURRY_RUN_TIMEOUT", "30ms"), ("CONCURRY_MODE", "process")], "time", "Shown::hang timed out after 30ms"),
+        (&[("CONCURRY_STOP_TIMEOUT", "10ms")], "stop", "Shown::hang was not run to its end: its pool is stopped"),
+        (
+            &[("CONCURRY_MAX_RESTARTS", "0"), ("CONCURRY_MODE", "process"), ("CONCURRY_MAX_WORKERS", "1")],
+            "deaths",
+            "Shown[0]::die: the worker died: killed by signal 6 (SIGABRT), then Shown::nothing: the worker died",
+        ),
+        (
+            &[("CONCURRY_MODE", "process"), ("CONCURRY_MAX_WORKERS", "1")],
+            "deaths",
+            "Shown[0]::die: the worker died: killed by signal 6 (SIGABRT), then done",
+        ),
+    ] {
+        let [said] = told(variables, [word]);
+        assert!(said.starts_with(with), "{variables:?}: {said}");
+    }
+}
+
+#[test]
 fn a_worker_process_makes_its_pools_by_the_environment_too() {
     // What `set` said in the driver is not known there.
     assert_eq!(told(&[], ["nested"]), ["thread 1"]);
@@ -57,11 +118,23 @@ fn a_worker_process_makes_its_pools_by_the_environment_too() {
 fn a_variable_that_cannot_be_is_an_error_of_every_init_and_names_what_is_allowed() {
     for (name, value, allowed) in [
         ("CONCURRY_MAX_WORKERS", "four", "a whole number from 1"),
+        ("CONCURRY_NUM_RETRIES", "-1", "a whole number from 0"),
+        ("CONCURRY_NUM_RETRIES", "often", "a whole number from 0"),
+        ("CONCURRY_PROCESS_NUM_RETRIES", "1.5", "a whole number from 0"),
+        ("CONCURRY_RETRIES", "3", "CONCURRY_NUM_RETRIES"),
+        ("CONCURRY_MODE", "fibre", "`process`"),
+        ("CONCURRY_LOAD_BALANCING", "best", "`round_robin`"),
+        ("CONCURRY_ON_DEMAND", "yes", "`true` or `false`"),
+        ("CONCURRY_MAX_QUEUED_TASKS", "0", "a whole number from 1"),
+        ("CONCURRY_MAX_RESTARTS", "", "a whole number from 0"),
+        ("CONCURRY_STOP_TIMEOUT", "soon", "5s"),
+        ("CONCURRY_RUN_TIMEOUT", "0s", "longer than nothing"),
+        ("CONCURRY_NAME", " ", "not empty"),
         ("CONCURRY_RAY_TIMEOUT", "5", "250ms"),
         ("CONCURRY_MAX_WORKER", "4", "CONCURRY_MAX_WORKERS"),
     ] {
-        for said in told(&[(name, value)], ["plain", "builder"]) {
-            assert!(said.contains(name) && said.contains(allowed), "{said}");
+        for said in told(&[(name, value)], ["plain", "builder", "name"]) {
+            assert!(said.contains(name) && said.contains(allowed), "{name}, {allowed}: {said}");
         }
     }
     assert_eq!(told(&[("CONCURRY_HOME", "/tmp")], ["builder"]), ["thread 1"]);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use concurry::prelude::*;
 use concurry::{Error, TimeoutScope};
-use concurry_tests::{Door, Gate, Journal, LONG, Page, Soon, Way, all_soon, apart, eventually_is, modes};
+use concurry_tests::{Door, Gate, Journal, LONG, Page, Soon, Way, all_soon, apart, eventually_is, freeze, modes};
 
 #[derive(Default)]
 struct Math {
@@ -307,7 +307,7 @@ fn what_was_cancelled_is_not_run_by_a_successor_either() {
     let pid = nix::unistd::Pid::from_raw(visitor.pid.cast_signed());
     let notes: Vec<_> = (0..20).map(|line| pool.note(journal.page(), line)).collect();
     // Stopped, it cannot answer; then it is killed.
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    freeze(visitor.pid);
     assert!(notes.iter().step_by(2).all(TaskFuture::cancel));
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
     assert!(matches!(stay.soon(), Err(Error::WorkerDied { .. })));

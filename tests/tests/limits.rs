@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use concurry::prelude::*;
 use concurry::{Acquisition, Error};
-use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, all_ok, all_soon, apart, eventually, eventually_is, modes};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use concurry_tests::{Door, Gate, Journal, Page, Soon, Way, all_ok, all_soon, apart, eventually_is, modes};
 
 #[derive(Default)]
 struct User {
@@ -110,53 +108,6 @@ fn one_db() -> LimitSet {
 
 fn workers(mode: Mode, most: usize) -> usize {
     if mode == Mode::Sync { 1 } else { most }
-}
-
-#[test]
-fn threads_and_processes_share_a_set_and_the_dead_hold_nothing() {
-    const CALLS: u64 = 1500;
-    const KILLS: usize = 8;
-    let limits = LimitSet::new().resource("db", 2);
-    let options = |mode| User::options().mode(mode).max_workers(4).limits(limits.clone());
-    let threads = options(Mode::Thread).init().unwrap();
-    let processes = options(Mode::Process).max_restarts(1000).init().unwrap();
-    let futures: Vec<_> = (0..CALLS).flat_map(|_| [threads.touch(), processes.touch()]).collect();
-    let over = AtomicBool::new(false);
-    let most = std::thread::scope(|scope| {
-        let (watched, done) = (limits.clone(), &over);
-        let watcher = scope.spawn(move || {
-            let mut most = 0;
-            while !done.load(Ordering::Acquire) {
-                let stats = watched.stats();
-                most = most.max(stats.held);
-                assert_eq!(stats.limits[0].available, 2 - stats.held);
-                std::thread::yield_now();
-            }
-            most
-        });
-        for round in 0..KILLS {
-            eventually("progress", || processes.stats().completed >= (round as u64 + 1) * CALLS / 20);
-            let pids: Vec<u32> = processes.stats().workers.iter().filter_map(|worker| worker.pid).collect();
-            if let Some(pid) = pids.get(round % pids.len().max(1)) {
-                // It may have ended by itself, which costs nothing.
-                let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
-            }
-        }
-        let results = all_soon(futures);
-        over.store(true, Ordering::Release);
-        let lost = results.iter().filter(|result| result.is_err()).count();
-        assert!(lost <= KILLS, "{lost} calls were lost to {KILLS} kills");
-        for error in results.into_iter().filter_map(Result::err) {
-            assert!(matches!(error, Error::WorkerDied { .. }), "{error:?}");
-        }
-        watcher.join().unwrap()
-    });
-    assert!((1..=2).contains(&most), "{most} held at once");
-    threads.stop().unwrap();
-    processes.stop().unwrap();
-    let stats = limits.stats();
-    assert_eq!((stats.held, stats.waiting, stats.limits[0].available), (0, 0, 2));
-    assert!(stats.granted >= 2 * CALLS - KILLS as u64);
 }
 
 #[test]

@@ -171,9 +171,12 @@ fn an_init_that_fails_leaves_nothing(before: Census) {
             let workers = if mode == Mode::Sync { 1 } else { 4 };
             let error = Never::options().mode(mode).max_workers(workers).init(way).unwrap_err();
             assert!(matches!(error, Error::InitFailed { .. }), "{mode} {way}: {error:?}");
-            let now = census();
-            assert_eq!((now.children, now.files), (before.children, before.files), "{mode} {way}: right after init");
+            if mode == Mode::Process {
+                let now = census();
+                assert_eq!((now.children, now.files), (before.children, before.files), "{way}: right after init");
+            }
+            // A thread that is inside a constructor cannot be ended: it goes once that has returned.
+            as_before(before);
         }
     }
-    as_before(before);
 }

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use concurry_tests::{Program, is_alive, within};
+use concurry_tests::{Program, eventually, is_alive, states, within};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
@@ -128,9 +128,25 @@ fn a_main_that_returns_with_work_queued_ends_at_once_and_runs_once() {
 }
 
 #[test]
+fn a_worker_whose_threads_all_wait_for_its_driver_to_read_ends_with_it() {
+    for link in ["ring", "socket"] {
+        let mut program = begun(Program::start(command(&["flood"]).env("CONCURRY_LINK", link)));
+        assert!(program.line().starts_with("sleeps "));
+        let workers = pids(&program, "floods", 1);
+        assert_eq!(pids(&program, "cancelled", 1), workers);
+        eventually("all its threads wait", || states(workers[0]).iter().all(|&state| state == 'S'));
+        program.kill();
+        gone(&program, &workers);
+    }
+}
+
+#[test]
 fn ctrl_c_ends_driver_and_workers() {
     for how in ["idle", "toil"] {
-        let mut program = begun(Program::start(command(&[how]).process_group(0)));
+        // Whoever runs this test in the background may have it ignore the signal, and what it starts too.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_driver"), how]).env("RUST_BACKTRACE", "0");
+        let mut program = begun(Program::start(command.process_group(0)));
         let workers = pids(&program, if how == "idle" { "idle" } else { "toils" }, 3);
         killpg(raw(program.pid()), Signal::SIGINT).unwrap();
         use std::os::unix::process::ExitStatusExt;
@@ -197,4 +213,18 @@ fn without_file_descriptors_init_says_so_and_later_works() {
     }
     assert!(lines.iter().any(|line| line.starts_with("room") && line.ends_with(" 2")), "{lines:?}");
     assert_eq!(lines.last().unwrap(), "again 2");
+}
+
+#[test]
+fn without_shared_memory_calls_go_over_the_socket_and_that_is_said() {
+    let mut program = start(&["memory"]);
+    assert_eq!(program.line(), "workers 2");
+    assert!(program.line().starts_with("toils "));
+    program.tell("it toils");
+    assert!(program.line().starts_with("cancelled "));
+    assert_eq!(program.line(), "lost 0");
+    assert!(program.wait().success(), "{:?}", program.said());
+    let said = program.said();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("no memory can be shared with worker processes"), "{said:?}");
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use concurry::prelude::*;
 use concurry::{PoolStats, WorkerStats};
-use concurry_tests::{Door, Gate, Soon, all_ok, all_soon, apart, at_once};
+use concurry_tests::{Door, Gate, Soon, all_ok, all_soon, apart, at_once, freeze, thaw};
 
 #[derive(Default)]
 struct Line {
@@ -149,10 +149,10 @@ fn large_and_small_calls_keep_their_order() {
 fn a_worker_that_does_not_read_blocks_nobody() {
     // Stopped by the job control, the process takes nothing off its socket, which is soon full.
     let pool = Line::options().mode(Mode::Process).max_queued_tasks(1000).init().unwrap();
-    let pid = nix::unistd::Pid::from_raw(pool.stats().workers[0].pid.unwrap().cast_signed());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let pid = pool.stats().workers[0].pid.unwrap();
+    freeze(pid);
     let futures: Vec<_> = at_once(|| (0..400).map(|number| pool.with_bytes(number, vec![7; 20_000])).collect());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).unwrap();
+    thaw(pid);
     for (number, answer) in (0..).zip(all_soon(futures)) {
         assert_eq!(answer.unwrap(), (number, 20_000));
     }

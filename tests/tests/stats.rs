@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use concurry::prelude::*;
 use concurry::{Error, PoolStats};
-use concurry_tests::{Door, Gate, Journal, LONG, Page, Soon, Way, all_soon, apart, modes};
+use concurry_tests::{BALANCING, Door, Gate, Journal, LONG, Page, Soon, Way, all_soon, apart, modes};
 
 struct Mixed {
     page: Page,
@@ -125,16 +125,8 @@ fn mix(mode: Mode, balancing: LoadBalancing, on_demand: bool, window: usize) {
 
 #[test]
 fn a_mix_of_everything_adds_up_in_every_mode_and_balancing() {
-    let all = [
-        LoadBalancing::RoundRobin,
-        LoadBalancing::LeastActive,
-        LoadBalancing::LeastTotal,
-        LoadBalancing::Random,
-        LoadBalancing::PowerOfTwo,
-        LoadBalancing::Shared,
-    ];
     for mode in modes() {
-        for balancing in all {
+        for balancing in BALANCING {
             mix(mode, balancing, false, 5);
         }
     }

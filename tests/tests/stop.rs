@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use concurry::Error;
 use concurry::prelude::*;
-use concurry_tests::{Door, Gate, Journal, LONG, Page, Soon, all_ok, all_soon, apart, eventually_is, is_alive, modes};
+use concurry_tests::{
+    Door, Gate, Journal, LONG, Page, Soon, all_ok, all_soon, apart, eventually_is, freeze, is_alive, modes,
+};
 
 struct Clerk {
     page: Page,
@@ -188,8 +190,7 @@ fn abort_ends_processes_that_ignore_everything() {
     let stays = pool.broadcast(|worker| worker.stay(gate.door()));
     let visitors = [gate.visitor(), gate.visitor()];
     // Even one that is stopped by the job control.
-    let pid = nix::unistd::Pid::from_raw(visitors[0].pid.cast_signed());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    freeze(visitors[0].pid);
     pool.abort().unwrap();
     assert!(visitors.iter().all(|visitor| !is_alive(visitor.pid)));
     assert!(all_soon(stays).iter().all(|stay| matches!(stay, Err(Error::Stopped { .. }))));

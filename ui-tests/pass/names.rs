@@ -85,6 +85,9 @@ mod hiding {
         pub fn construct(&self) -> u8 {
             9
         }
+        pub fn fake(&self) -> u8 {
+            10
+        }
     }
 }
 
@@ -104,10 +107,11 @@ fn a_workers_method_hides_the_pools() -> concurry::Result<()> {
             pool.mode(),
             pool.call(),
             pool.construct(),
+            pool.fake(),
         ];
-        assert_eq!(concurry::gather(numbers).results()?, [3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(concurry::gather(numbers).results()?, [3, 4, 5, 6, 7, 8, 9, 10]);
         let whole = WorkerClient::pool(&pool);
-        assert_eq!((whole.stats().completed, whole.stats().failed), (14, 0));
+        assert_eq!((whole.stats().completed, whole.stats().failed), (15, 0));
         assert!(!whole.is_stopped());
         whole.stop()?;
         assert!(WorkerClient::pool(&pool).is_stopped());

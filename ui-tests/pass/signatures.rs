@@ -178,7 +178,10 @@ fn every_argument_arrives() -> concurry::Result<()> {
         assert_eq!(pool.raw_twins(1u64, 2u64).result()?, 12);
         let shown = pool.borrows("text", [1, 2], &point, "a/b", Ticket(9)).result()?;
         assert_eq!(shown, "text [1, 2] 1 a/b 9");
-        let count = pool.more_borrows(OsString::from("os"), CString::from(c"c"), [1, 2, 3], "own", vec![0u8; 5]);
+        let count = pool.more_borrows("os", c"c", [1, 2, 3], "own", vec![0u8; 5]);
+        let owned = pool.more_borrows(OsString::from("os"), CString::from(c"c"), [1, 2, 3], "own", vec![0u8; 5]);
+        let lent = pool.more_borrows(OsStr::new("os"), c"c".to_owned(), [1, 2, 3], "own", vec![0u8; 5]);
+        assert_eq!((owned.result()?, lent.result()?), (14, 14));
         assert_eq!(count.result()?, 2 + 1 + 3 + 3 + 5);
         let map = HashMap::from([("a".to_owned(), vec![1u8])]);
         assert_eq!(pool.map(map, Some(point), Box::new(point)).result()?, (1, true, -2));

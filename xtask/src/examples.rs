@@ -38,6 +38,22 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Hashes the guide on a cluster, of which the command is told, and here, and compares.
+pub(crate) fn hash_tree_on(root: &Path, tell: impl Fn(&mut Command)) -> Result<()> {
+    println!("example hash_tree --mode ray");
+    let printed = |mode| {
+        let mut command = cargo(root);
+        tell(&mut command);
+        command.args(["run", "--quiet", "--package", "concurry-examples", "--all-features", "--example", "hash_tree"]);
+        run::output(command.args(["--", "--mode", mode, "--workers", "2", "docs"]))
+    };
+    let here = printed("thread")?;
+    if here.is_empty() {
+        return fail("hash_tree printed nothing");
+    }
+    same("hash_tree --mode ray", &printed("ray")?, &here)
+}
+
 /// Hashes the repository's own files, and names that are hard to print, and compares with the real `sha256sum`.
 fn hash_tree(root: &Path, metadata: &Metadata, command: impl Fn() -> Command) -> Result<()> {
     let tree = metadata.target().join("xtask").join("tree");

@@ -1,15 +1,18 @@
-//! The repository's own commands: `cargo xtask test`, `tidy`, `soak` and `bench`.
+//! The repository's own commands: `cargo xtask test`, `tidy`, `soak`, `bench` and `weight`.
 
 mod bench;
 mod error;
 mod examples;
 mod json;
 mod metadata;
+mod ray;
+mod rounds;
 mod run;
 mod soak;
 mod summary;
 mod test;
 mod tidy;
+mod weight;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,10 +23,16 @@ const HELP: &str = "\
 usage: cargo xtask COMMAND
 
   test               everything that a change must pass, on nothing but Rust; stops at the first step that fails
-  test STEP..        only these steps: fmt tidy clippy features doc doctests examples tests
+  test STEP..        only these steps: fmt tidy clippy features doc doctests examples socket soak faults
+                     ray tests
   tidy               only the checks of the sources that no compiler makes
-  soak [MINUTES]     the tests and the examples again and again, in release builds, for 10 minutes by default
-  bench [NAME] [..]  the benchmarks, or the one of that name with the arguments that follow
+  soak [--minutes N] pools of all modes under random calls, kills and restarts, and what came of them in one line;
+                     before that the models, further than `test` takes them
+  rounds [MINUTES]   the tests and the examples again and again, in release builds, for 10 minutes by default
+  bench [--quick]    ours, the raw limit and the peers side by side, with a report and plots in target/bench;
+                     `--only ROW` for some of it
+  weight             how long a build takes without concurry, with it, and with a worker
+  bench NAME [..]    a smaller benchmark, with the arguments that follow; `all` for each of them
 ";
 
 fn main() -> ExitCode {
@@ -43,12 +52,14 @@ fn command(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["test", steps @ ..] => test::run(&root, steps),
         ["tidy"] => tidy::run(&root),
-        ["soak"] => soak::run(&root, 10),
-        ["soak", minutes] => match minutes.parse() {
-            Ok(minutes) => soak::run(&root, minutes),
-            Err(_) => fail(format!("soak: `{minutes}` is no number of minutes")),
+        ["soak", rest @ ..] => soak::run(&root, rest),
+        ["rounds"] => rounds::run(&root, 10),
+        ["rounds", minutes] => match minutes.parse() {
+            Ok(minutes) => rounds::run(&root, minutes),
+            Err(_) => fail(format!("rounds: `{minutes}` is no number of minutes")),
         },
         ["bench", rest @ ..] => bench::run(&root, rest),
+        ["weight"] => weight::run(&root),
         ["help" | "-h" | "--help"] => {
             print!("{HELP}");
             Ok(())

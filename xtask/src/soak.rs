@@ -1,33 +1,28 @@
-//! `cargo xtask soak`: the tests and the examples again and again, to find what fails once in a hundred runs.
+//! `cargo xtask soak`: pools of all modes under random calls, kills, stops and restarts; before that the models and the
+//! nonsense of hostile peers, further than the tests take them.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use crate::error::{Result, fail};
-use crate::examples;
+use crate::error::Result;
 use crate::run::{self, cargo};
-use crate::summary::Summary;
 
-/// Goes round for so many minutes, at least once, and stops at the first failure.
-pub(crate) fn run(root: &Path, minutes: u64) -> Result<()> {
-    let start = Instant::now();
-    let mut summary = Summary::default();
-    let mut round = 0_u32;
-    while round == 0 || start.elapsed() < Duration::from_secs(minutes * 60) {
-        round += 1;
-        println!("\n==> round {round}, {:.1} min gone", start.elapsed().as_secs_f64() / 60.0);
-        let mut command = cargo(root);
-        // Release builds race differently, and tests that are too long for every change are run here.
-        command.args(["test", "--release", "--workspace", "--lib", "--bins", "--tests", "--", "--include-ignored"]);
-        let passed = run::watched(&mut command, |line| summary.add_line(line))?;
-        summary.took = start.elapsed();
-        if !passed {
-            println!("{summary}");
-            return fail(format!("round {round} did not pass"));
-        }
-        examples::run(root)?;
-    }
-    summary.took = start.elapsed();
-    println!("\n{round} rounds\n{summary}");
-    Ok(())
+/// How far the models go: every order of steps with up to so many pre-emptions.
+const PREEMPTIONS: &str = "3";
+
+/// The models, and then so many minutes.
+pub(crate) fn run(root: &Path, arguments: &[&str]) -> Result<()> {
+    println!("\n==> models");
+    let mut models = cargo(root);
+    models.env("LOOM_MAX_PREEMPTIONS", PREEMPTIONS).args(["test", "--release", "-p", "concurry-models", "--lib"]);
+    run::passes(&mut models)?;
+    println!("\n==> nonsense");
+    let test = ["test", "--release", "-p", "concurry-runtime", "--lib", "hostile", "--", "--include-ignored"];
+    run::passes(cargo(root).args(test))?;
+    println!("\n==> soak");
+    run::passes(cargo(root).args(["run", "--release", "-p", "concurry-soak", "--"]).args(arguments))
+}
+
+/// A short one, as a test.
+pub(crate) fn short(root: &Path) -> Result<()> {
+    run::passes(cargo(root).args(["run", "-p", "concurry-soak", "--", "--seconds", "20"]))
 }

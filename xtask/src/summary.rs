@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// How many tests came to what.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Summary {
     passed: u64,
     failed: u64,
@@ -13,12 +13,20 @@ pub(crate) struct Summary {
     filtered: u64,
     /// How long they took, all in all.
     pub(crate) took: Duration,
+    /// What runners said of tests that did not pass.
+    failures: Vec<String>,
+    /// Whether the lines that come are of that kind.
+    telling: bool,
 }
+
+/// How many lines of [`Summary::failures`] are kept.
+const LINES: usize = 150;
 
 impl Summary {
     /// Adds what a line says, if it is a runner's last line. It may be coloured, so only its figures are read.
     pub(crate) fn add_line(&mut self, line: &str) {
-        let Some((_, figures)) = line.split_once("test result: ") else { return };
+        let Some((_, figures)) = line.split_once("test result: ") else { return self.listen(line.trim_end()) };
+        self.telling = false;
         for (word, sum) in [
             (" passed", &mut self.passed),
             (" failed", &mut self.failed),
@@ -32,6 +40,21 @@ impl Summary {
         }
     }
 
+    /// Keeps the line if it tells of a failure. Frames of backtraces are left out: they would fill it.
+    fn listen(&mut self, line: &str) {
+        self.telling |= line == "failures:";
+        let frame = line.trim_start().split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+        if self.telling && !line.is_empty() && !frame && !line.trim_start().starts_with("at ") {
+            self.failures.push(line.chars().take(1000).collect());
+            self.failures.truncate(LINES);
+        }
+    }
+
+    /// What was said of tests that did not pass: a log that somebody cut still has it, near its end.
+    pub(crate) fn failures(&self) -> &[String] {
+        &self.failures
+    }
+
     /// Whether any test ran at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.passed + self.failed == 0
@@ -40,7 +63,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { passed, failed, ignored, measured, filtered, took } = self;
+        let Summary { passed, failed, ignored, measured, filtered, took, .. } = self;
         let verdict = if *failed == 0 { "ok" } else { "FAILED" };
         write!(
             f,
@@ -71,6 +94,37 @@ mod tests {
             sum.to_string(),
             "test result: FAILED. 13 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 1.23s"
         );
+    }
+
+    #[test]
+    fn what_is_said_of_failures_is_kept_without_backtraces() {
+        let mut sum = Summary::default();
+        for line in [
+            "test one ... FAILED",
+            "",
+            "failures:",
+            "",
+            "---- one stdout ----",
+            "thread 'one' (7) panicked at tests/one.rs:3:5:",
+            "left: 1",
+            "  12: core::ops::function::FnOnce::call_once",
+            "             at /rustc/library/core/src/ops/function.rs:250:5",
+            "failures:",
+            "    one",
+            "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "running 3 tests",
+        ] {
+            sum.add_line(&format!("{line}\n"));
+        }
+        let kept = [
+            "failures:",
+            "---- one stdout ----",
+            "thread 'one' (7) panicked at tests/one.rs:3:5:",
+            "left: 1",
+            "failures:",
+            "    one",
+        ];
+        assert_eq!(sum.failures(), kept);
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Result, fail};
 use crate::metadata::Metadata;
+use crate::ray;
 use crate::run::{self, cargo};
+use crate::soak;
 use crate::summary::Summary;
 use crate::{examples, tidy};
 
@@ -27,7 +29,7 @@ type Step = fn(&mut Bench<'_>) -> Result<Outcome>;
 
 /// The steps. What fails in seconds comes first; the tests come last, since whoever reads the end of the output,
 /// be it a person or a machine, wants the runner's own figures there.
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 12] = [
     ("fmt", format),
     ("tidy", sources),
     ("clippy", clippy),
@@ -35,6 +37,10 @@ const STEPS: [(&str, Step); 8] = [
     ("doc", docs),
     ("doctests", doctests),
     ("examples", all_examples),
+    ("socket", over_the_socket),
+    ("soak", a_short_soak),
+    ("faults", faults),
+    ("ray", on_a_cluster),
     ("tests", tests),
 ];
 
@@ -71,6 +77,9 @@ fn line(name: &str, took: Duration, verdict: &str) -> String {
 }
 
 fn close(report: &[String], summary: &mut Summary, took: Duration) {
+    if !summary.failures().is_empty() {
+        println!("\nwhat did not pass, again:\n{}", summary.failures().join("\n"));
+    }
     println!("\nsteps:\n{}\n", report.join("\n"));
     summary.took = took;
     if !summary.is_empty() {
@@ -153,10 +162,68 @@ fn all_examples(bench: &mut Bench<'_>) -> Result<Outcome> {
 
 fn tests(bench: &mut Bench<'_>) -> Result<Outcome> {
     let mut command = cargo(bench.root);
-    run_tests(
-        bench,
-        command.args(["test", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"]),
-    )
+    command.args(["test", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"]);
+    // These have a step of their own.
+    run_tests(bench, command.args(["--exclude", FAULTS]))
+}
+
+const FAULTS: &str = "concurry-faults";
+
+/// Faults at every point of a call's way, with calls in rings and over the socket.
+fn faults(bench: &mut Bench<'_>) -> Result<Outcome> {
+    let metadata = Metadata::read(bench.root)?;
+    let tests = metadata.targets("test").into_iter().filter(|(package, _)| *package == FAULTS);
+    let tests: Vec<&str> = tests.map(|(_, test)| test).collect();
+    for link in ["ring", "socket"] {
+        println!("CONCURRY_LINK={link}");
+        let mut command = cargo(bench.root);
+        // All of the workspace, so that what the next step needs is built once.
+        command.env("CONCURRY_LINK", link).args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+        for test in &tests {
+            command.args(["--test", test]);
+        }
+        run_tests(bench, &mut command)?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// What process workers promise, where no memory can be shared with them.
+fn over_the_socket(bench: &mut Bench<'_>) -> Result<Outcome> {
+    let mut command = cargo(bench.root);
+    command.env("CONCURRY_LINK", "socket").args(["test", "-p", "concurry-tests", "--all-features", "--no-fail-fast"]);
+    for test in ["codec", "crowded", "deaths", "futures", "limits", "nothing_left", "on_demand", "stop"] {
+        command.args(["--test", test]);
+    }
+    run_tests(bench, &mut command)
+}
+
+/// Workers on the nodes of a real Ray cluster, where there is a Python to have one.
+fn on_a_cluster(bench: &mut Bench<'_>) -> Result<Outcome> {
+    let cluster = match ray::Cluster::start(bench.root)? {
+        Ok(cluster) => cluster,
+        Err(why) if std::env::var_os("CI").is_some() => return fail(why),
+        Err(why) => return Ok(Outcome::Skipped(why)),
+    };
+    let mut command = cargo(bench.root);
+    cluster.tell(&mut command);
+    command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+    for test in ray::TESTS {
+        command.args(["--test", test]);
+    }
+    // Each has a bridge, which is a Python that loads all of Ray.
+    command.args(["--", "--test-threads", "3"]);
+    let outcome = run_tests(bench, &mut command).and_then(|outcome| {
+        examples::hash_tree_on(bench.root, |command| cluster.tell(command))?;
+        Ok(outcome)
+    });
+    cluster.stop()?;
+    outcome
+}
+
+/// Everything at random, for a moment.
+fn a_short_soak(bench: &mut Bench<'_>) -> Result<Outcome> {
+    soak::short(bench.root)?;
+    Ok(Outcome::Passed)
 }
 
 fn run_tests(bench: &mut Bench<'_>, command: &mut Command) -> Result<Outcome> {

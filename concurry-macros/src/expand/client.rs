@@ -4,19 +4,19 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
+use super::docs;
 use super::{Shape, allowed};
 use crate::hygiene::local;
 use crate::model::Method;
 
 /// The type.
 pub(crate) fn declaration(shape: &Shape<'_>) -> TokenStream {
-    let Shape { ty, client, private, cfgs, label, .. } = shape;
+    let Shape { ty, client, private, cfgs, .. } = shape;
     let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
-    let allowed = allowed(shape);
-    let doc = format!(" A pool of [`{label}`] workers: each method returns at once with a future of its result.");
+    let (allowed, docs) = (allowed(shape), docs::client(shape));
     quote! {
         #(#cfgs)*
-        #[doc = #doc]
+        #docs
         #allowed
         #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
         pub struct #client #impl_generics (#private::Client<#ty>) #where_clause;
@@ -27,11 +27,12 @@ pub(crate) fn declaration(shape: &Shape<'_>) -> TokenStream {
 pub(crate) fn implementation(shape: &Shape<'_>) -> TokenStream {
     let Shape { client, private, .. } = shape;
     let (impl_generics, ty_generics, where_clause) = shape.generics.split_for_impl();
-    let stubs = shape.methods.iter().map(|method| stub(shape, method));
+    let (stubs, fake) = (shape.methods.iter().map(|method| stub(shape, method)), fake(shape));
     quote! {
         #[allow(dead_code, private_interfaces, private_bounds)]
         impl #impl_generics #client #ty_generics #where_clause {
             #(#stubs)*
+            #fake
         }
 
         #[automatically_derived]
@@ -64,8 +65,42 @@ pub(crate) fn implementation(shape: &Shape<'_>) -> TokenStream {
             fn worker(&self, index: usize) -> Self {
                 #client(#private::Client::worker(&self.0, index))
             }
+            fn holding(&self, held: #private::Held) -> Self {
+                #client(#private::Client::holding(&self.0, held))
+            }
         }
     }
+}
+
+/// The client without workers; none where a worker's method has that name, which is stronger.
+fn fake(shape: &Shape<'_>) -> Option<TokenStream> {
+    let Shape { ty, client, message, private, label, .. } = shape;
+    let (_, ty_generics, _) = shape.generics.split_for_impl();
+    let docs = [
+        format!(" A client without workers, for tests of what calls a `{label}`: each call goes to `answer`, which says by an"),
+        " `Answer` what becomes of it.".to_owned(),
+        String::new(),
+        " `answer` runs on the thread that makes the call, and the future is there when the call returns; where an argument".to_owned(),
+        " is itself a future, it runs on the thread that resolves that. It runs on several threads at once where several".to_owned(),
+        " make calls, under no lock, and may call this client. If it panics, the call resolves to `Error::Panicked`.".to_owned(),
+        String::new(),
+        " Everything else is as for any client: there is one worker in the statistics, and the mode is `sync`. Options do".to_owned(),
+        " not apply, be they in the attribute, in a scope or in the environment: no retries, timeouts or limits.".to_owned(),
+    ];
+    let taken = shape.methods.iter().any(|method| method.name() == "fake");
+    (!taken).then(|| {
+        quote! {
+            #(#[doc = #docs])*
+            pub fn fake(
+                answer: impl #private::std::ops::Fn(#message #ty_generics) -> #private::Answer
+                    + #private::std::marker::Send
+                    + #private::std::marker::Sync
+                    + 'static,
+            ) -> Self {
+                #client(#private::fake::<#ty>(answer))
+            }
+        }
+    })
 }
 
 /// The attributes of a stub: the function's docs (or one of ours), conditions and deprecation.
@@ -100,7 +135,7 @@ pub(crate) fn pairs(method: &Method, private: &TokenStream) -> (TokenStream, Tok
 fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
     let Shape { private, message, .. } = shape;
     let numbers = Shape::numbers();
-    let attributes = attributes(method, &format!(" Calls `{}` of a worker.", method.name()));
+    let attributes = attributes(method, &docs::stub(shape, method));
     let (vis, name, variant) = (&method.vis, &method.signature.ident, &method.variant);
     let params = parameters(method, private);
     let value = shape.value(&method.output);
@@ -119,10 +154,5 @@ fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
         quote_spanned!(span=> (&&#private::Returned::<#value>::new()).call(#inner, #number, #args, #build))
     };
     let future = quote_spanned!(span=> #private::TaskFuture<#value>);
-    quote! {
-        #attributes
-        #vis fn #name(&self, #params) -> #future {
-            #call
-        }
-    }
+    docs::told(method, private, attributes, |future| quote!(#vis fn #name(&self, #params) -> #future), &future, &call)
 }

@@ -28,11 +28,18 @@ pub(crate) fn demands(shape: &Shape<'_>) -> TokenStream {
         let value = demand("outcome", &method.output.ty, shape.value(&method.output));
         quote!(#(#cfgs)* { #(#arguments)* #value })
     });
-    let kept = shape.constructor.iter().flat_map(|constructor| arguments(constructor, "travels"));
+    let kept = shape.constructor.iter().filter(|_| !shape.options.local);
+    let kept = kept.flat_map(|constructor| arguments(constructor, "travels"));
+    let copied = shape.constructor_arguments().into_iter().filter_map(|param| {
+        let (held, span) = (&param.held, param.held.span());
+        let private = shape.facade.private_at(span);
+        (!mentions(held, &shape.generics)).then(|| quote_spanned!(span=> #private::kept::<#held>();))
+    });
     quote! {
         const _: fn() = || {
             #(#methods)*
             #(#kept)*
+            #(#copied)*
         };
     }
 }

@@ -78,6 +78,7 @@ pub(crate) fn worker(
         #[allow(dead_code)]
         enum #numbers { #(#numbered)* }
 
+        #[doc(hidden)]
         #[automatically_derived]
         #[allow(unused_imports, unused_variables, unreachable_code, private_interfaces, private_bounds)]
         impl #impl_generics #private::Worker for #ty #where_clause {
@@ -169,6 +170,7 @@ fn door(shape: &Shape<'_>, callee: &dyn Fn(&Method) -> TokenStream, exclusive: b
     // Further arms may be configured out, so the last one is there whether or not it can be reached.
     (!arms.is_empty()).then(|| {
         quote! {
+            #[inline]
             fn #name<'a>(
                 #receiver,
                 #argument: Self::Message,

@@ -1,9 +1,9 @@
 //! The message enum, and the hidden type of the constructor's arguments.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Type;
 use syn::spanned::Spanned;
+use syn::{LitStr, Type};
 
 use super::{Shape, allowed};
 use crate::hygiene::item;
@@ -35,18 +35,24 @@ fn field(shape: &Shape<'_>, param: &Param) -> TokenStream {
         let path = shape.facade.text("bytes");
         quote!(#[serde(with = #path)])
     });
-    let bound = (!shape.is_generic()).then(|| bound(shape, &param.held)).flatten();
+    let bound = (!shape.is_generic()).then(|| bound(shape, param)).flatten();
     quote!(#with #bound)
 }
 
 /// A condition on the type of a field under which serde's code for it compiles. It looks higher-ranked to the compiler,
 /// which therefore takes it as given; whether it holds is asked by `demands`, once and at the right place.
-fn bound(shape: &Shape<'_>, held: &Type) -> Option<TokenStream> {
-    let ty = held.to_token_stream().to_string();
+fn bound(shape: &Shape<'_>, param: &Param) -> Option<TokenStream> {
+    let mut ty = param.held.to_token_stream().to_string();
+    for (spaced, plain) in [(" :: ", "::"), (":: ", "::"), (" <", "<"), ("< ", "<"), (" >", ">"), (" ,", ",")] {
+        ty = ty.replace(spaced, plain);
+    }
     // Serde reads the condition from a text, which a type with `$crate` in it does not survive.
     syn::parse_str::<Type>(&ty).ok()?;
     let condition = format!("for<'__concurry> {ty}: {}", shape.facade.text("Travels"));
-    Some(quote!(#[serde(bound = #condition)]))
+    // An unknown type in it is told of at the user's own, and so only once.
+    let condition = LitStr::new(&condition, Span::call_site().located_at(param.ty.span()));
+    // The documentation is without it, where it would only be read as one.
+    Some(quote!(#[cfg_attr(not(doc), serde(bound = #condition))]))
 }
 
 /// One variant a method, one field an argument.
@@ -55,7 +61,7 @@ pub(crate) fn enumeration(shape: &Shape<'_>) -> TokenStream {
     let derive = derive(shape);
     let variants = shape.methods.iter().map(|method| {
         let (variant, cfgs) = (&method.variant, &method.attributes.cfgs);
-        let doc = format!(" A call of `{}`.", method.name());
+        let doc = super::docs::variant(shape, method);
         let fields: Vec<TokenStream> = method
             .arguments()
             .map(|param| {
@@ -74,7 +80,8 @@ pub(crate) fn enumeration(shape: &Shape<'_>) -> TokenStream {
     });
     let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
     let allowed = allowed(shape);
-    let doc = format!(" What travels to a worker `{}`: one variant a method, one field an argument.", shape.label);
+    let doc =
+        format!(" A call of a `{}` worker on its way there: one variant a method, one field an argument.", shape.label);
     quote! {
         #(#cfgs)*
         #[doc = #doc]
@@ -102,7 +109,8 @@ pub(crate) fn init(shape: &Shape<'_>) -> TokenStream {
         let (field, held) = (&param.field, &param.held);
         let private = shape.facade.private_at(held.span());
         let argument = quote!(&self.#field);
-        quote_spanned!(held.span()=> #field: #private::copy::<#held>(#argument),)
+        let repeated = quote!(&&#private::Repeated::<#held>::new());
+        quote_spanned!(held.span()=> #field: #private::copy((#repeated).repeat(#argument)),)
     });
     let marker = Shape::marker();
     let (declared, copied) = if shape.is_generic() {

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 mod demands;
 pub(crate) mod dispatch;
+mod docs;
 pub(crate) mod message;
 pub(crate) mod options;
 pub(crate) mod task;

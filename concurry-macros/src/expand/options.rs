@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Shape, allowed};
+use super::{Shape, allowed, docs};
 use crate::model::{Param, Pass};
 use crate::options::Said;
 use crate::value::Value;
@@ -18,6 +18,7 @@ fn constant(value: &Value, private: &TokenStream) -> TokenStream {
     match value {
         Value::Mode(word) => variant("Mode", word),
         Value::Balancing(word) => variant("LoadBalancing", word),
+        Value::Full(word) => variant("OnFull", word),
         Value::Count(count) => quote!(#count),
         Value::Number(number) => quote!(#number),
         Value::Truth(truth) => quote!(#truth),
@@ -25,6 +26,7 @@ fn constant(value: &Value, private: &TokenStream) -> TokenStream {
             let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
             quote!(#private::std::time::Duration::from_nanos(#nanos))
         }
+        Value::Size(size) => quote!(#size),
         Value::Text(text) => quote!(#text),
     }
 }
@@ -40,14 +42,13 @@ pub(crate) fn attributes(said: &Said, private: &TokenStream) -> TokenStream {
 
 /// The builder's type.
 pub(crate) fn declaration(shape: &Shape<'_>) -> TokenStream {
-    let Shape { builder, private, cfgs, label, .. } = shape;
+    let Shape { builder, private, cfgs, .. } = shape;
     let (impl_generics, _, where_clause) = shape.generics.split_for_impl();
     let marker = shape.is_generic().then(|| shape.phantom());
-    let allowed = allowed(shape);
-    let doc = format!(" The options of a pool of [`{label}`] workers; `init` starts it.");
+    let (allowed, docs) = (allowed(shape), docs::options(shape));
     quote! {
         #(#cfgs)*
-        #[doc = #doc]
+        #docs
         #[must_use = "options do nothing until `init` starts the pool"]
         #allowed
         #[allow(dead_code, private_interfaces, private_bounds, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]

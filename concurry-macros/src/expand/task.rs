@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{ItemFn, Type, parse_quote};
 
-use super::{Shape, client, demands, dispatch, message, quiet};
+use super::{Shape, client, demands, dispatch, docs, message, quiet};
 use crate::hygiene::{Facade, item, local};
 use crate::model::{Method, Param, Pass, plain};
 use crate::options::Options;
@@ -84,17 +84,17 @@ fn gathered(method: &Method) -> TokenStream {
 /// The function that submits to the task's own pool.
 fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
     let private = &shape.private;
-    let attributes = client::attributes(method, &format!(" Runs `{}` in its pool.", method.name()));
+    let attributes = client::attributes(
+        method,
+        &format!(" Runs `{}` on a worker of its pool, which the first call starts.", method.name()),
+    );
     let (vis, name) = (&method.vis, &method.signature.ident);
     let params = client::parameters(method, private);
     let (args, pattern) = client::pairs(method, private);
     let (value, gathered) = (shape.value(&method.output), gathered(method));
-    quote! {
-        #attributes
-        #vis fn #name(#params) -> #private::TaskFuture<#value> {
-            #private::task_call::<#name, _>(#args, |#pattern| <#name as #private::Task>::message(#gathered))
-        }
-    }
+    let future = quote!(#private::TaskFuture<#value>);
+    let call = quote!(#private::task_call::<#name, _>(#args, |#pattern| <#name as #private::Task>::message(#gathered)));
+    docs::told(method, private, attributes, |future| quote!(#vis fn #name(#params) -> #future), &future, &call)
 }
 
 /// The type of the function's name, with the function itself in it.
@@ -103,7 +103,7 @@ fn face(shape: &Shape<'_>, function: &ItemFn, method: &Method) -> TokenStream {
     let (vis, name, docs) = (&method.vis, &method.signature.ident, &method.attributes.docs);
     let mut ours = name.clone();
     ours.set_span(name.span().resolved_at(Span::call_site()));
-    let doc = docs.is_empty().then(|| format!(" The task `{label}`.")).map(|doc| quote!(#[doc = #doc]));
+    let doc = docs::task(label, docs.is_empty());
     let (own, args) = (own(function), arguments(method));
     let (runner, plain) = (runner(), plain_call(shape, method));
     let params = method.params.iter().enumerate().map(|(position, param)| declared(position, param));
@@ -243,7 +243,7 @@ fn implementation(shape: &Shape<'_>, method: &Method) -> TokenStream {
                 #message::#variant { #(#fields)* }
             }
 
-            fn init() -> #init {
+            fn no_arguments() -> #init {
                 #init {}
             }
 

@@ -1,6 +1,6 @@
 //! The documentation has every option and every word that there is.
 
-use concurry_options::{BALANCING, MODES};
+use concurry_options::{BALANCING, FULL, MODES};
 
 use crate::options::{Place, known};
 
@@ -20,7 +20,7 @@ fn every_option_is_documented_where_it_may_stand() {
 
 #[test]
 fn every_mode_and_every_way_to_balance_is_documented() {
-    for (_, words) in MODES.iter().chain(BALANCING) {
+    for (_, words) in MODES.iter().chain(BALANCING).chain(FULL) {
         assert!(WORKER.contains(&format!("`\"{}\"`", words[0])), "{} is not in worker.md", words[0]);
     }
 }

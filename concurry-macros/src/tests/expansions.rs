@@ -55,10 +55,13 @@ fn stubs_have_docs_conditions_and_visibility() {
     let expansion = worker("", BLOCK);
     let stubs: Vec<_> =
         functions(&expansion).into_iter().filter(|function| plain(&function.sig).contains("TaskFuture")).collect();
-    let [add, all] = &stubs[..] else { panic!("{} stubs", stubs.len()) };
+    let [add, shown, all] = &stubs[..] else { panic!("{} stubs", stubs.len()) };
     assert_eq!(plain(&add.vis), "pub(crate)");
     let attributes: Vec<String> = add.attrs.iter().map(plain).collect();
-    assert_eq!(attributes, ["#[cfg(feature=\"x\")]", "#[doc=\"Adds.\"]", "#[deprecated]"]);
+    assert_eq!(attributes, ["#[cfg(not(doc))]", "#[cfg(feature=\"x\")]", "#[doc=\"Adds.\"]", "#[deprecated]"]);
+    let attributes: Vec<String> = shown.attrs.iter().map(plain).collect();
+    assert_eq!(attributes, ["#[cfg(doc)]", "#[cfg(feature=\"x\")]", "#[doc=\"Adds.\"]", "#[deprecated]"]);
+    assert!(plain(&shown.sig).ends_with("TaskFuture<u64>"), "{}", plain(&shown.sig));
     let private = "::concurry::__private";
     assert_eq!(
         plain(&add.sig),
@@ -67,6 +70,24 @@ fn stubs_have_docs_conditions_and_visibility() {
         )
     );
     assert!(all.sig.asyncness.is_none());
+}
+
+#[test]
+fn a_client_has_a_fake_unless_a_method_is_called_so() {
+    let fakes = |block: &str| {
+        let functions = functions(&worker("", block));
+        functions
+            .into_iter()
+            .filter(|function| function.sig.ident == "fake")
+            .map(|fake| plain(&fake.sig))
+            .collect::<Vec<_>>()
+    };
+    let [fake] = &fakes(BLOCK)[..] else { panic!("one fake") };
+    assert!(fake.contains("Fn(CounterMessage<T>)->::concurry::__private::Answer"), "{fake}");
+    let [method, stub] = &fakes("impl Bank { pub fn fake(&self, coin: u8) {} }")[..] else {
+        panic!("a method and its stub")
+    };
+    assert!(method.contains("coin:u8") && stub.contains("TaskFuture"), "{method} {stub}");
 }
 
 #[test]
@@ -170,8 +191,8 @@ fn no_name_of_a_prelude_stands_by_itself() {
             let TokenTree::Ident(name) = token else { continue };
             let punct = |back: usize, char: char| matches!(at.checked_sub(back).map(|at| &flat[at]), Some(TokenTree::Punct(punct)) if punct.as_char() == char);
             if PRELUDE.contains(&name.to_string().as_str()) {
-                // `::Option`, or `#[serde(..)]`, which is the derive's own.
-                let qualified = punct(1, ':') && punct(2, ':') || punct(1, '#') && name == "serde";
+                // `::Option`, or `#[serde(..)]` and `#[cfg_attr(.., serde(..))]`, which is the derive's own.
+                let qualified = punct(1, ':') && punct(2, ':') || (punct(1, '#') || punct(1, ',')) && name == "serde";
                 assert!(qualified, "`{name}` stands by itself in {expansion}");
             }
         }

@@ -38,6 +38,10 @@ fn methods_that_cannot_be_called_by_a_message() {
         ("#[worker()] pub fn f(&self) {}", "says nothing"),
         ("#[worker(result, value)] pub fn f(&self) {}", "contradict"),
         ("#[worker(timout = \"5s\")] pub fn f(&self) {}", "did you mean `timeout`?"),
+        ("#[worker(deadline = \"5s\")] pub fn f(&self) {}", "did you mean `timeout`?"),
+        ("#[worker(retry = 3)] pub fn f(&self) {}", "is for the builder"),
+        ("pub fn f(&self, c: CallContext) {}", "is lent"),
+        ("pub fn f(&self, c: &mut CallContext) {}", "is lent"),
     ] {
         expect(&block(function), &[error]);
     }
@@ -54,6 +58,10 @@ fn types_that_cannot_travel() {
         ("&dyn Display", "a borrowed trait object"),
         ("&'static str", "a `'static` borrow"),
         ("&'static [u8]", "a `'static` borrow"),
+        ("Rc<u8>", "an `Rc` cannot go"),
+        ("&[std::rc::Rc<u8>]", "an `Rc` cannot go"),
+        ("Option<*const u8>", "a raw pointer cannot go"),
+        ("Box<dyn Fn()>", "a `dyn Fn` without"),
         ("Option<&str>", "a borrow inside"),
         ("(u8, &[u8])", "a borrow inside"),
         ("&[&str]", "a borrow inside"),
@@ -92,9 +100,9 @@ fn types_that_can_travel() {
         "&Option<Vec<u8>>",
         "&'a str",
         "(u8, [u8; 4])",
-        "Box<dyn Fn(&u8) -> &u8>",
+        "Box<dyn Fn(&u8) -> &u8 + Send>",
         "fn(&str) -> &str",
-        "Box<dyn for<'b> Fn(&'b str) -> &'b str>",
+        "Box<dyn for<'b> Fn(&'b str) -> &'b str + Send>",
         "Cow<'static, str>",
         "PhantomData<fn(&u8)>",
         "&CallContext",
@@ -238,6 +246,13 @@ fn options() {
         ("stop_timeout = 30", "a time in quotes"),
         ("timeout = \"0s\"", "longer than nothing"),
         ("name = \" \"", "not empty"),
+        ("max_calls_per_worker = 0", "from 1"),
+        ("max_pending = 0", "from 1"),
+        ("on_full = \"blok\"", "did you mean \"block\"?"),
+        ("on_full", "needs a value: `on_full = \"block\"`"),
+        ("max_memory = 512", "a size in quotes"),
+        ("max_memory = \"0MiB\"", "a size in quotes"),
+        ("max_memory", "needs a value: `max_memory = \"512MiB\"`"),
         ("codec = \"json\"", "one of \"bincode\", \"msgpack\""),
         ("local = true", "write only `local`"),
         ("crate = \"a b\"", "a path in quotes"),
@@ -266,6 +281,8 @@ fn options() {
         "mode = \"Proc\", max_workers = 65536, load_balancing = \"least-active\",",
         "mode = \"sync\", max_workers = 1, on_demand = false",
         "stop_timeout = \"0s\", timeout = \"1.5 m\", max_restarts = 0, num_retries = 0, name = \"x\"",
+        "max_pending = 10, on_full = \"Block\"",
+        "max_calls_per_worker = 100, max_memory = \"1.5GiB\", restart_window = \"1m\", restart_backoff = \"0s\"",
         "local, mode = \"async\"",
         "crate = \"::a::b\", client = \"A\", options = \"B\", message = \"C\", codec = \"msgpack\"",
     ] {
@@ -293,7 +310,8 @@ fn all_errors_come_at_once_and_the_rest_is_there() {
     assert_eq!(types(&expansion), ["CounterMessage", "CounterClient", "CounterOptions"]);
     let names: Vec<String> = functions(&expansion).iter().map(|function| function.sig.ident.to_string()).collect();
     let ours: Vec<&str> = names.iter().map(String::as_str).skip(5).collect();
-    assert_eq!(ours, ["init", "options", "init", "a", "b", "c", "clone", "fmt", "deref", "pool", "worker"]);
+    let clients = ["clone", "fmt", "deref", "pool", "worker", "holding"];
+    assert_eq!(ours, [&["init", "options", "init", "a", "b", "c"][..], &clients].concat());
 }
 
 #[test]
@@ -321,4 +339,35 @@ fn after_an_error_types_are_as_they_should_have_been() {
     let item = "impl<'a, T: Foo<'a>> Counter<'a, T> { pub fn f(&self, x: &'a T) -> &'a T {} }";
     assert_eq!(stub(item, "f"), "fnf(&self,x:implIntoArg<T>,)->TaskFuture<T>");
     items(&worker("", item));
+}
+
+#[test]
+fn a_body_that_cannot_be_read_leaves_an_outline() {
+    let expansion =
+        worker("", "impl Counter { pub fn new(x: u64) -> Self { x + } pub fn get(&self) -> u64 { self. } }");
+    expect(&errors(&expansion), &["expected"]);
+    assert_eq!(types(&expansion), ["CounterMessage", "CounterClient", "CounterOptions"]);
+    let stub = functions(&expansion).into_iter().find(|function| function.sig.ident == "get");
+    assert!(stub.is_some());
+
+    let expansion = task("", "fn double(x: u64) -> u64 { x * }");
+    expect(&errors(&expansion), &["expected"]);
+    assert_eq!(types(&expansion), ["double"]);
+
+    // What is wrong with the signatures is said beside.
+    let expansion = worker("", "impl Counter { pub fn get(self) -> u64 { self. } }");
+    expect(&errors(&expansion), &["expected", "by value"]);
+}
+
+#[test]
+fn types_of_which_nothing_is_known_are_left_to_the_compiler() {
+    for ty in ["Rc", "Rc<u8, u8>", "mine::Rc<u8>", "Pin<*const u8>", "Box<dyn Fn() + Send>", "PhantomData<Rc<u8>>"] {
+        expect(&block(&format!("pub fn f(&self, x: {ty}) {{}}")), &[]);
+    }
+}
+
+#[test]
+fn the_second_of_two_methods_is_the_compilers_affair() {
+    expect(&block("pub fn f(&self) {} pub fn f(&self, x: u64) {}"), &[]);
+    expect(&errors(&task("", "fn main() {}")), &["`main` begins the program"]);
 }

@@ -8,10 +8,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
 
 use super::{Post, Recipe, dismiss, run_local};
+use crate::bell::Bell;
 use crate::call::Job;
 use crate::error::{Error, Result};
 use crate::executor;
@@ -20,7 +22,8 @@ use crate::worker::Worker;
 
 /// Runs calls here and now.
 pub(crate) trait Inline: Send + Sync {
-    fn run(&self, job: &Job);
+    /// Runs a call; whether another worker was built for it, since the one before had done enough.
+    fn run(&self, job: &Job) -> bool;
     /// Lets the worker go, once it is not running.
     fn close(&self);
     /// Whether this thread is inside the worker.
@@ -36,9 +39,14 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct InlineWorker<W: Worker> {
     recipe: Arc<Recipe<W>>,
     post: Post,
+    bell: Arc<Bell>,
     key: u64,
     home: ThreadId,
     closed: AtomicBool,
+    /// How many calls the present worker has run.
+    served: AtomicUsize,
+    /// It has run as many as it may and is gone; the next call has another built.
+    spent: AtomicBool,
     marker: PhantomData<fn() -> W>,
 }
 
@@ -50,16 +58,20 @@ enum Found<W> {
 
 impl<W: Worker> InlineWorker<W> {
     pub(crate) fn start(recipe: Arc<Recipe<W>>) -> Result<Self> {
-        let worker = recipe.make()?;
+        let worker = in_time(recipe.init_timeout, || recipe.make())?;
         let key = NEXT.fetch_add(1, Ordering::Relaxed);
         put(key, Some(Box::new(worker)));
-        let post = recipe.post(0, false);
+        let bell = Arc::<Bell>::default();
+        let post = recipe.post(0, false, bell.clone());
         Ok(InlineWorker {
             recipe,
             post,
+            bell,
             key,
             home: thread::current().id(),
             closed: AtomicBool::new(false),
+            served: AtomicUsize::new(0),
+            spent: AtomicBool::new(false),
             marker: PhantomData,
         })
     }
@@ -76,13 +88,34 @@ impl<W: Worker> InlineWorker<W> {
         }
     }
 
-    /// Builds the worker that could not be built when the last one had panicked.
+    fn rebuild(&self) -> Result<W> {
+        in_time(self.recipe.init_timeout, || self.recipe.rebuild())
+    }
+
+    /// Builds the worker that is not there: it could not be built when the last one had panicked, or that has done enough.
     fn try_again(&self) -> Result<W> {
         put(self.key, None);
-        self.recipe.rebuild().map_err(|error| {
+        self.rebuild().map_err(|error| {
             remove(self.key);
-            Error::worker_died(format!("it could not be built anew after a panic: {}", panics::text_of(&error)))
+            let after = if self.spent.load(Ordering::Acquire) { "`max_calls_per_worker`" } else { "a panic" };
+            Error::worker_died(format!("it could not be built anew after {after}: {}", panics::text_of(&error)))
         })
+    }
+}
+
+/// Builds a worker. Nobody can end that on the caller's own thread, but it can be said afterwards that it took too long.
+fn in_time<W>(limit: Option<Duration>, build: impl FnOnce() -> Result<W>) -> Result<W> {
+    let begun = Instant::now();
+    let worker = build()?;
+    let took = begun.elapsed();
+    match limit {
+        Some(limit) if took >= limit => {
+            dismiss(worker);
+            Err(Error::init_failed(format!(
+                "worker 0 was not built within {limit:?} (`init_timeout`): its constructor took {took:?}; raise `init_timeout`, or let the constructor do less"
+            )))
+        }
+        _ => Ok(worker),
     }
 }
 
@@ -98,22 +131,23 @@ fn remove(key: u64) {
 }
 
 impl<W: Worker> Inline for InlineWorker<W> {
-    fn run(&self, job: &Job) {
+    fn run(&self, job: &Job) -> bool {
         if thread::current().id() != self.home {
             job.give_up(Error::unsupported(format!(
                 "{}::{}: a pool of mode `sync` can be called only by the thread that made it; use mode `thread`",
                 W::NAME,
                 job.header().method_name()
             )));
-            return;
+            return false;
         }
-        let method = job.header().methods.get(job.header().method);
+        let method = job.header().method();
         if method.is_some_and(|method| method.asynchronous)
             && let Some(why) = executor::refusal()
         {
             job.give_up(Error::unsupported(format!("{}::{}: {why}", W::NAME, job.header().method_name())));
-            return;
+            return false;
         }
+        let mut recycled = false;
         let worker = match self.take() {
             Found::Worker(worker) => worker,
             Found::Busy => {
@@ -122,22 +156,33 @@ impl<W: Worker> Inline for InlineWorker<W> {
                         W::NAME,
                         job.header().method_name()
                     )));
-                return;
+                return false;
             }
             Found::Missing if self.closed.load(Ordering::Acquire) => {
                 job.give_up(Error::stopped());
-                return;
+                return false;
             }
             Found::Missing => match self.try_again() {
-                Ok(worker) => Box::new(worker),
+                Ok(worker) => {
+                    recycled = self.spent.swap(false, Ordering::AcqRel);
+                    Box::new(worker)
+                }
                 Err(error) => {
                     job.give_up(error);
-                    return;
+                    return false;
                 }
             },
         };
-        let survivor = run_local(*worker, job, &self.post).or_else(|| self.recipe.rebuild().ok());
-        match survivor {
+        let survivor = run_local(*worker, job, &self.post);
+        let served = self.served.fetch_add(1, Ordering::AcqRel) + 1;
+        if self.recipe.max_calls.is_some_and(|most| served >= most) {
+            self.served.store(0, Ordering::Release);
+            self.spent.store(true, Ordering::Release);
+            remove(self.key);
+            dismiss(survivor);
+            return recycled;
+        }
+        match survivor.or_else(|| self.rebuild().ok()) {
             Some(worker) if !self.closed.load(Ordering::Acquire) => put(self.key, Some(Box::new(worker))),
             // Where it could not be built anew, the next call tries again.
             survivor => {
@@ -145,6 +190,7 @@ impl<W: Worker> Inline for InlineWorker<W> {
                 dismiss(survivor);
             }
         }
+        recycled
     }
 
     fn is_inside(&self) -> bool {
@@ -155,6 +201,8 @@ impl<W: Worker> Inline for InlineWorker<W> {
 
     fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        // Where it is running all the same, its pool was aborted, and what its method waits for it need not wait for.
+        self.bell.end();
         if thread::current().id() == self.home
             && let Found::Worker(worker) = self.take()
         {

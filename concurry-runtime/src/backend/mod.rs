@@ -5,26 +5,34 @@
 //! it is gone for whatever reason. Each incarnation of a worker has a generation of its own; what an earlier one still
 //! says is recognised by it and dropped.
 
+mod answer;
 #[cfg(feature = "tokio")]
 pub(crate) mod event_loop;
+pub(crate) mod fake;
 pub(crate) mod inline;
 pub(crate) mod process;
+#[cfg(feature = "ray")]
+pub(crate) mod ray;
 pub(crate) mod thread;
+mod work;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::bell::{Bell, Watch, Watched};
 pub(crate) use crate::call::Place;
 use crate::call::{Call, Interrupt, Job};
-use crate::context::{self, CallContext, Cancel};
-use crate::error::{Error, Result};
+use crate::context::{self, CallContext};
+use crate::error::{Death, Error, Result};
 use crate::executor;
 use crate::limits::{Holder, Keeper, Limiting, Limits, Local};
 use crate::panics;
 pub(crate) use crate::panics::dismiss;
 use crate::run::Run;
 use crate::worker::{Reply, Worker};
+pub use answer::Answer;
+pub(crate) use work::{Ticket, Visit, Work};
 
 /// How an incarnation ended.
 pub(crate) enum End {
@@ -33,36 +41,74 @@ pub(crate) enum End {
     /// It never came up.
     Failed(Error),
     /// It died. `running` is the job that it had begun and not answered.
-    Died { status: String, running: Option<Job> },
+    Died { death: Death, running: Option<Job> },
     /// It was ended on purpose, for the sake of the job that it was running.
     Replaced { running: Option<Job> },
 }
 
 impl End {
+    /// The same of a worker that was ended since it took too long to be built, `at_first` or anew; and what it had told
+    /// instead, which is for the caller to let go of outside of its locks, since a constructor's error is the user's.
+    pub(crate) fn late(self, why: String, at_first: bool) -> (Self, Option<Error>) {
+        let (running, told) = match self {
+            End::Died { running, .. } | End::Replaced { running } => (running, None),
+            End::Failed(error) => (None, Some(error)),
+            End::Finished => (None, None),
+        };
+        let end = match at_first {
+            true => End::Failed(Error::init_failed(why)),
+            false => End::Died { death: why.into(), running },
+        };
+        (end, told)
+    }
+
     /// Code of concurry's own panicked, which the panic hook has told. The worker is replaced; nobody waits for ever.
     pub(crate) fn broken(why: String) -> Self {
-        End::Died { status: format!("its thread panicked: {why}"), running: None }
+        End::Died { death: broken(why), running: None }
     }
+}
+
+/// The death of a worker whose thread in this process panicked.
+pub(crate) fn broken(why: String) -> Death {
+    format!("its thread panicked: {why}").into()
 }
 
 /// The way to one incarnation of a worker. Nothing here blocks.
 pub(crate) trait Link: Send + Sync {
     /// Hands over a job; jobs run in the order in which they were sent.
     fn send(&self, job: Job);
+    /// A thread is about to wait for a call that was sent here: it may do for a moment what brings it to its end, until
+    /// `done`.
+    fn help(&self, _done: &dyn Fn() -> bool) {}
     /// An attempt of a call that was sent is given up: it is not to be run where it has not begun, and is told where
     /// it has. `how` says whether the worker may be ended for that.
     fn interrupt(&self, id: u64, attempt: u32, how: Interrupt);
     /// Nothing more will be sent: end once what was sent is done.
     fn finish(&self);
+    /// Nothing more will be sent: end after the call that runs, and let the rest come back.
+    fn retire(&self) {
+        self.finish();
+    }
+    /// How many bytes of memory the worker has, where it has its own.
+    fn memory(&self) -> Option<u64> {
+        None
+    }
     /// End now. Returns whether it lingers all the same: a thread that is inside a method ends when that returns.
     fn kill(&self) -> bool;
+    /// As `kill`, of a worker that is ended for a reason of its own; what that costs comes to its death by `status`.
+    fn condemn(&self, _status: &str) -> bool {
+        self.kill()
+    }
     /// What was sent and has not come back, in order; asked when the worker has ended or is given up. The caller lets go
     /// of the jobs outside of its locks.
     fn drain(&self) -> Vec<Job>;
-    /// The calls that a thread is inside of, which nobody else can end; asked once it is given up.
-    fn running(&self) -> Vec<Call> {
+    /// The calls that a thread is inside of, which nobody else can end, with their attempts; asked once it is given up.
+    fn running(&self) -> Vec<(Call, u32)> {
         Vec::new()
     }
+    /// It was killed, and its calls are resolved: whoever waits inside one of them need not any longer. Asked under no
+    /// lock.
+    fn release(&self) {}
     /// The worker's process, where it has one of its own.
     fn pid(&self) -> Option<u32> {
         None
@@ -72,6 +118,10 @@ pub(crate) trait Link: Send + Sync {
 /// The pool, as its backend sees it.
 pub(crate) trait Host: Send + Sync {
     fn up(&self, place: Place);
+    /// The worker is built anew where it is, from now on.
+    fn rebuilding(&self, place: Place);
+    /// That is done, or has failed.
+    fn rebuilt(&self, place: Place);
     fn ended(&self, place: Place, end: End);
 }
 
@@ -85,12 +135,20 @@ pub(crate) struct Started {
 pub(crate) trait Backend: Send + Sync {
     /// Starts the worker of `place`, on a thread that first joins `previous`, the thread of the incarnation before.
     fn start(&self, place: Place, host: Arc<dyn Host>, previous: Option<JoinHandle<()>>) -> Result<Started>;
+    /// No worker will be started any more: what was kept for that is to go. Does not wait.
+    fn close(&self) {}
+    /// Waits until it is gone.
+    fn join(&self) {}
 }
 
 /// How to make a worker, again and again.
 pub(crate) struct Recipe<W: Worker> {
     pub(crate) init: W::Init,
     pub(crate) start_hook: Option<fn()>,
+    /// How long it may take, where its pool cannot see to that.
+    pub(crate) init_timeout: Option<Duration>,
+    /// How many calls it may run, where its pool does not count them.
+    pub(crate) max_calls: Option<usize>,
     pub(crate) pool_name: Arc<str>,
     pub(crate) limiting: Limiting,
 }
@@ -103,33 +161,37 @@ pub(crate) struct Post {
     limits: Limits,
     /// Whether the worker runs several calls at once, which must be told apart where they wait for each other.
     several: bool,
+    /// Rung when a call that was begun here may be over.
+    bell: Arc<Bell>,
     held: Option<(Arc<Local>, Holder)>,
 }
 
 impl Post {
     /// Of a worker whose limits are kept in another process.
-    pub(crate) fn remote(pool_name: Arc<str>, index: usize, limits: Limits) -> Self {
-        Post { pool_name, index, limits, several: false, held: None }
+    pub(crate) fn remote(pool_name: Arc<str>, index: usize, limits: Limits, bell: Arc<Bell>) -> Self {
+        Post { pool_name, index, limits, several: false, bell, held: None }
     }
 
     /// The context of a call.
     pub(crate) fn context(&self, facts: Facts) -> CallContext {
-        let Facts { cancel, id, attempt, method, deadline, set } = facts;
+        let Facts { call, id, attempt, method, deadline, set } = facts;
+        let watch = || Some(Watch::new(self.bell.clone(), call.clone(), attempt, deadline));
+        let limits = self.limits.for_call(if self.several { id } else { 0 }, set, deadline, watch);
         CallContext {
-            cancel,
+            call: Some(call),
             attempt,
             worker_index: self.index,
             pool_name: self.pool_name.clone(),
             method,
             deadline,
-            limits: self.limits.for_call(if self.several { id } else { 0 }, set, deadline),
+            limits,
         }
     }
 }
 
 /// What a context is made of besides the [`Post`].
 pub(crate) struct Facts {
-    pub(crate) cancel: Cancel,
+    pub(crate) call: Arc<dyn Watched>,
     pub(crate) id: u64,
     pub(crate) attempt: u32,
     pub(crate) method: &'static str,
@@ -146,14 +208,17 @@ impl Drop for Post {
 }
 
 impl<W: Worker> Recipe<W> {
-    /// The post of the worker at `index` for a new incarnation; `several` where it runs several calls at once.
-    pub(crate) fn post(&self, index: usize, several: bool) -> Post {
+    /// The post of the worker at `index` for a new incarnation, which has this bell; `several` where it runs several
+    /// calls at once.
+    pub(crate) fn post(&self, index: usize, several: bool, bell: Arc<Bell>) -> Post {
         let held = self.limiting.of(index).map(|local| (local.clone(), Holder::worker()));
         let limits = match &held {
             Some((local, holder)) => Limits::new(local.clone(), *holder),
             None => Limits::default(),
         };
-        Post { pool_name: self.pool_name.clone(), index, limits, several, held }
+        // A copy of its own: each call counts those who have it, which is dear where several threads do.
+        let pool_name = Arc::from(&*self.pool_name);
+        Post { pool_name, index, limits, several, bell, held }
     }
 
     /// Runs the start hook and the constructor on this thread; a panic is an error that says where.
@@ -220,7 +285,7 @@ pub(crate) fn unpack<W: Worker>(job: &Job, post: &Post) -> Option<(W::Message, C
         (Ok(()), None) => return None,
     };
     let context = post.context(Facts {
-        cancel: Cancel::Call(job.call().clone(), job.attempt()),
+        call: job.call().clone(),
         id: header.id,
         attempt: job.attempt(),
         method: header.method_name(),
@@ -230,13 +295,28 @@ pub(crate) fn unpack<W: Worker>(job: &Job, post: &Post) -> Option<(W::Message, C
     Some((message, context))
 }
 
+/// Runs the work of `ticket` for a while. `None` as for [`run_local`].
+pub(crate) fn run_work<W: Worker>(
+    worker: W,
+    ticket: &Ticket<W>,
+    place: Place,
+    post: &Post,
+    others: &dyn Fn() -> bool,
+) -> Option<W> {
+    let Some(work) = ticket.work.upgrade() else { return Some(worker) };
+    let survivor = work.run(worker, &Visit { post, place, seat: ticket.seat, id: ticket.id, others });
+    // Whoever waited for it may have gone meanwhile, and what is left of it is the user's.
+    dismiss(work);
+    survivor
+}
+
 /// Runs one call on a worker that shares memory with its caller. `None` where the method panicked: the worker is lost,
 /// the call resolved.
 pub(crate) fn run_local<W: Worker>(mut worker: W, job: &Job, post: &Post) -> Option<W> {
     let Some((message, context)) = unpack::<W>(job, post) else { return Some(worker) };
-    let entered = context::enter(&context);
+    let entered = context::enter(context);
     let outcome = panics::caught(|| {
-        let _replied = worker.call(message, &context, Reply::local(job));
+        let _replied = worker.call(message, &entered, Reply::local(job));
     });
     drop(entered);
     match outcome {

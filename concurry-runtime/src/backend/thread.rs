@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 
-use super::{Backend, End, Host, Link, Place, Recipe, Started, dismiss, run_local};
+use super::{Backend, End, Host, Link, Place, Recipe, Started, Ticket, dismiss, run_local, run_work};
+use crate::bell::Bell;
 use crate::call::{Call, Interrupt, Job, here};
 use crate::error::{Error, Result};
 use crate::executor;
@@ -37,7 +38,7 @@ struct Coming {
 struct Batch {
     jobs: VecDeque<Job>,
     /// The call that is inside a method.
-    running: Option<Call>,
+    running: Option<(Call, u32)>,
     /// Inside the constructor or a method.
     busy: bool,
 }
@@ -53,6 +54,8 @@ struct ThreadLink {
     /// The worker's thread, once it runs.
     thread: OnceLock<Thread>,
     patience: Patience,
+    /// For a method that waits.
+    bell: Arc<Bell>,
 }
 
 impl ThreadLink {
@@ -65,6 +68,7 @@ impl ThreadLink {
             killed: AtomicBool::new(false),
             thread: OnceLock::new(),
             patience: Patience::new(),
+            bell: Arc::default(),
         }
     }
 
@@ -95,20 +99,26 @@ impl ThreadLink {
     fn next(&self) -> Option<Job> {
         let mut batch = self.batch();
         batch.busy = false;
-        if let Some(ran) = batch.running.take() {
-            // The last to hold it drops its value, which is the user's.
-            drop(batch);
-            drop(ran);
-            batch = self.batch();
-        }
+        // The last to hold it drops its value, which is the user's: outside of the lock.
+        let mut ran = batch.running.take();
         loop {
             if self.killed.load(Ordering::Relaxed) {
+                drop(batch);
+                drop(ran);
                 return None;
             }
             if let Some(job) = batch.jobs.pop_front() {
                 batch.busy = true;
-                batch.running = Some(job.call().clone());
+                batch.running = Some((job.call().clone(), job.attempt()));
+                drop(batch);
+                drop(ran);
                 return Some(job);
+            }
+            if let Some(ran) = ran.take() {
+                drop(batch);
+                drop(ran);
+                batch = self.batch();
+                continue;
             }
             self.news.store(false, Ordering::Relaxed);
             // The order of the locks: `batch`, then `coming`.
@@ -126,6 +136,13 @@ impl ThreadLink {
             self.sleep();
             batch = self.batch();
         }
+    }
+
+    /// What tells whether jobs wait behind the one that runs.
+    fn others(&self) -> impl Fn() -> bool {
+        let batch = self.batch();
+        let crowded = !batch.jobs.is_empty() || !self.coming().jobs.is_empty();
+        move || crowded || self.news.load(Ordering::Relaxed)
     }
 
     /// Ends what the worker's `async fn`s have left on this thread.
@@ -161,8 +178,9 @@ impl Link for ThreadLink {
     }
 
     fn interrupt(&self, _id: u64, _attempt: u32, _how: Interrupt) {
-        // A running method asks its context. What has not begun finds out when it is its turn, or leaves here, once
-        // there is so much of it that looking through the line costs less than keeping it.
+        // A running method asks its context, or is woken where it waits for limits. What has not begun finds out when it
+        // is its turn, or leaves here, once there is so much of it that looking through the line costs less than keeping it.
+        self.bell.ring();
         let mut coming = self.coming();
         coming.over += 1;
         let over = if coming.over > BATCH && coming.over * 2 > coming.jobs.len() {
@@ -195,8 +213,12 @@ impl Link for ThreadLink {
         batch.jobs.drain(..).chain(coming.jobs.drain(..)).collect()
     }
 
-    fn running(&self) -> Vec<Call> {
+    fn running(&self) -> Vec<(Call, u32)> {
         self.batch().running.iter().cloned().collect()
+    }
+
+    fn release(&self) {
+        self.bell.end();
     }
 }
 
@@ -230,14 +252,14 @@ impl<W: Worker> Backend for Threads<W> {
                 host.ended(place, end.unwrap_or_else(End::broken));
             })
             .map_err(|error| {
-                Error::init_failed(format!("no thread could be made for worker {}: {error}", place.index))
+                Error::refused(format_args!("no thread could be made for worker {}", place.index), &error)
             })?;
         Ok(Started { link, thread })
     }
 }
 
 fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dyn Host) -> End {
-    let post = recipe.post(place.index, false);
+    let post = recipe.post(place.index, false, link.bell.clone());
     let mut worker = match recipe.make() {
         Ok(worker) => worker,
         Err(error) => return End::Failed(error),
@@ -247,18 +269,27 @@ fn run<W: Worker>(recipe: &Recipe<W>, link: &ThreadLink, place: Place, host: &dy
         if !job.begin() {
             continue;
         }
-        let survivor = run_local(worker, &job, &post);
+        let ticket = job.call().ticket().and_then(|ticket| ticket.downcast_ref::<Ticket<W>>());
+        let survivor = match ticket {
+            Some(ticket) => run_work(worker, ticket, job.place(), &post, &link.others()),
+            None => run_local(worker, &job, &post),
+        };
         drop(job);
         worker = match survivor {
             Some(worker) => worker,
-            None => match recipe.rebuild() {
-                Ok(worker) => worker,
-                Err(error) => {
-                    let why = panics::text_of(&error);
-                    let status = format!("it could not be built anew after a panic: {why}");
-                    return End::Died { status, running: None };
+            None => {
+                host.rebuilding(place);
+                let built = recipe.rebuild();
+                host.rebuilt(place);
+                match built {
+                    Ok(worker) => worker,
+                    Err(error) => {
+                        let why = panics::text_of(&error);
+                        let why = format!("it could not be built anew after a panic: {why}");
+                        return End::Died { death: why.into(), running: None };
+                    }
                 }
-            },
+            }
         };
     }
     dismiss(worker);

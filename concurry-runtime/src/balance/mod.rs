@@ -7,12 +7,8 @@ mod power_of_two;
 mod random;
 mod round_robin;
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
 use crate::words::{self, Words};
 
 /// How a pool picks the worker for a call.
@@ -47,18 +43,7 @@ impl Words for LoadBalancing {
         concurry_options::balancing!([words::table] LoadBalancing);
 }
 
-impl fmt::Display for LoadBalancing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(words::word(*self))
-    }
-}
-
-impl FromStr for LoadBalancing {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self, Error> {
-        words::parse(text)
-    }
-}
+words::in_words!(LoadBalancing);
 
 /// What a balancer may ask about the workers.
 pub(crate) trait Loads {

@@ -44,9 +44,23 @@ impl Terms {
     }
 }
 
+/// What the clock of a call is set for: an attempt, and what of it. They come one after the other.
+type Turn = (u32, Stage);
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// The attempt is waited for.
+    #[default]
+    Awaited,
+    Submitted,
+    Begun,
+}
+
 /// The one thing that a call waits for at a time: its timeout, or the moment of its next attempt.
 #[derive(Default)]
 struct Clock {
+    /// What it was set for last. Whoever comes with what is older comes too late: it was on its way while the call went on.
+    turn: Turn,
     deadline: Option<Instant>,
     /// How long until then was allowed.
     allowed: Option<Duration>,
@@ -84,10 +98,11 @@ impl Care {
         self.clock().allowed
     }
 
-    /// Runs `expire` at `deadline`.
+    /// Runs `expire` at `deadline`, for this attempt.
     pub(super) fn start_clock(
         &self,
         from: TimeoutFrom,
+        attempt: u32,
         deadline: Instant,
         expire: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
@@ -97,36 +112,54 @@ impl Care {
             TimeoutFrom::Submission => self.terms.timeout,
             TimeoutFrom::Start => self.terms.run_timeout,
         };
-        self.hold(Some(deadline), allowed, alarm);
+        let stage = match from {
+            TimeoutFrom::Submission => Stage::Submitted,
+            TimeoutFrom::Start => Stage::Begun,
+        };
+        self.hold((attempt, stage), Some(deadline), allowed, alarm);
         Ok(())
     }
 
-    /// Runs `again` when `delay` is over.
-    pub(crate) fn wake_after(&self, delay: Duration, again: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    /// Runs `again` when `delay` is over, which begins this attempt.
+    pub(crate) fn wake_after(
+        &self,
+        delay: Duration,
+        attempt: u32,
+        again: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
         let alarm = timer::at(later(delay), again)?;
-        self.hold(None, None, alarm);
+        self.hold((attempt, Stage::Awaited), None, None, alarm);
         Ok(())
     }
 
-    fn hold(&self, deadline: Option<Instant>, allowed: Option<Duration>, alarm: Alarm) {
+    fn hold(&self, turn: Turn, deadline: Option<Instant>, allowed: Option<Duration>, alarm: Alarm) {
         let mut clock = self.clock();
-        if clock.stopped {
+        if clock.stopped || turn < clock.turn {
             drop(clock);
             drop(alarm);
             return;
         }
-        (clock.deadline, clock.allowed) = (deadline, allowed);
+        (clock.turn, clock.deadline, clock.allowed) = (turn, deadline, allowed);
         let old = clock.alarm.replace(alarm);
         drop(clock);
         // What an alarm holds is the call itself, which must not go under the lock.
         drop(old);
     }
 
-    /// Takes the alarm off; `for_good` where the call has settled.
-    pub(super) fn stop_clock(&self, for_good: bool) {
+    /// Takes the alarm off, since the call has settled.
+    pub(super) fn stop_clock(&self) {
+        self.take_off(|clock| clock.stopped = true);
+    }
+
+    /// Takes the alarm off, since the call goes on to this attempt.
+    pub(super) fn go_on_to(&self, attempt: u32) {
+        self.take_off(|clock| clock.turn = clock.turn.max((attempt, Stage::Awaited)));
+    }
+
+    fn take_off(&self, note: impl FnOnce(&mut Clock)) {
         let mut clock = self.clock();
         clock.deadline = None;
-        clock.stopped |= for_good;
+        note(&mut clock);
         let alarm = clock.alarm.take();
         drop(clock);
         drop(alarm);
@@ -149,5 +182,37 @@ impl Care {
     /// Whether there may be another attempt after `attempt`, so that the message must be kept.
     pub(crate) fn may_repeat(&self, attempt: u32) -> bool {
         self.terms.policy.as_ref().is_some_and(|policy| attempt <= policy.num_retries())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    /// Whoever set the clock for one attempt may be held up until the call is on to the next but one.
+    #[test]
+    fn who_comes_late_takes_no_alarm_off_that_is_for_a_later_attempt() {
+        let bound = Duration::from_secs(60);
+        let care = Care::new(Terms::default(), None);
+        let (told, tells) = channel();
+        let late = timer::at(later(bound), || {}).unwrap();
+        care.go_on_to(2);
+        // The alarm for the second attempt has rung before it was noted, and that attempt has come to nothing.
+        care.go_on_to(3);
+        care.wake_after(Duration::from_millis(20), 3, move || told.send(3).unwrap()).unwrap();
+        care.hold((2, Stage::Awaited), None, None, late);
+        assert_eq!(tells.recv_timeout(bound), Ok(3));
+    }
+
+    #[test]
+    fn a_beginning_that_is_noted_late_sets_no_time_to_the_next_attempt() {
+        let care = Care::new(Terms { run_timeout: Some(Duration::ZERO), ..Terms::default() }, None);
+        care.go_on_to(2);
+        care.start_clock(TimeoutFrom::Start, 1, Instant::now(), || {}).unwrap();
+        assert_eq!(care.deadline(), None);
+        care.start_clock(TimeoutFrom::Start, 2, Instant::now(), || {}).unwrap();
+        assert!(care.deadline().is_some());
     }
 }

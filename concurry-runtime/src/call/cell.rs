@@ -1,51 +1,23 @@
 //! [`CallCell`]: a call with its types.
 
-use std::any::{Any, TypeId};
-use std::sync::atomic::Ordering;
+use std::any::{Any, TypeId, type_name};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::payload::{Payload, Replay};
 use super::{AnyCall, Call, Header, Interrupt, Job, Phase, TimeoutFrom, here};
+use crate::bell::Watched;
+use crate::depth;
 use crate::error::{Error, Result, TimeoutScope};
 use crate::future::Outcome;
 use crate::future::argument::Waiting;
 use crate::future::slot::{Slot, Value};
+use crate::observe;
 use crate::panics::{self, dismiss};
 use crate::retry::{self, Verdict};
 use crate::wire::codec::{self, Codec};
-
-/// What a call asks for.
-pub(crate) enum Payload<M> {
-    /// Not there yet: its arguments are on their way.
-    Expected(Option<Arc<dyn Waiting>>),
-    /// As it is, for workers that share memory.
-    Typed(M),
-    /// As it is, kept for another attempt; each attempt gets a copy.
-    Kept(M, Replay<M>),
-    /// Encoded, kept for another attempt in this process; each attempt decodes it.
-    Recoded(Vec<u8>, Replay<M>),
-    /// For workers that do not share memory; kept until the answer is there, so that another worker can have it.
-    Encoded(Vec<u8>),
-    /// Taken, or no longer needed.
-    Gone,
-}
-
-/// How a message is given to more than one attempt: by its `Clone`, or by encoding it.
-pub(crate) struct Replay<M> {
-    pub(crate) copy: fn(&M) -> Option<M>,
-    pub(crate) wire: Option<(Codec, EncodeMessage<M>, DecodeMessage<M>)>,
-}
-
-type EncodeMessage<M> = fn(Codec, &M) -> std::result::Result<Vec<u8>, String>;
-type DecodeMessage<M> = fn(Codec, &[u8]) -> std::result::Result<M, String>;
-
-impl<M> Clone for Replay<M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M> Copy for Replay<M> {}
+use crate::wire::frame::MOST;
 
 /// How the bytes of an answer become a value.
 pub(crate) type DecodeFn<T> = fn(Codec, Vec<u8>) -> std::result::Result<T, String>;
@@ -54,6 +26,8 @@ pub(crate) type DecodeFn<T> = fn(Codec, Vec<u8>) -> std::result::Result<T, Strin
 pub(crate) struct CallCell<M, T> {
     header: Header,
     payload: Mutex<Payload<M>>,
+    /// The message was taken and there will be no other: nobody need look for what is left of it.
+    spent: AtomicBool,
     slot: Slot<T>,
     /// How to decode the answer, for workers that do not share memory.
     remote: Option<(Codec, DecodeFn<T>)>,
@@ -61,7 +35,13 @@ pub(crate) struct CallCell<M, T> {
 
 impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
     pub(crate) fn new(header: Header, payload: Payload<M>, remote: Option<(Codec, DecodeFn<T>)>) -> Arc<Self> {
-        Arc::new(CallCell { header, payload: Mutex::new(payload), slot: Slot::new(), remote })
+        Arc::new(CallCell {
+            header,
+            payload: Mutex::new(payload),
+            spent: AtomicBool::new(false),
+            slot: Slot::new(),
+            remote,
+        })
     }
 
     fn payload(&self) -> MutexGuard<'_, Payload<M>> {
@@ -87,7 +67,7 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
             }
         }
         if self.header.is_cancelled() {
-            upstream.cancel();
+            upstream.give_up();
         }
     }
 
@@ -97,12 +77,19 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
 
     /// The last things, for whoever brought the call from `from` to its end.
     fn publish(&self, from: Phase, value: Value<T>, ok: bool, job: Option<&Job>) {
-        if let Some(care) = &self.header.care {
-            care.stop_clock(true);
+        if let Some(care) = self.header.care() {
+            care.stop_clock();
         }
         // The message goes first: its destructor is the user's and may take its time.
-        dismiss(self.discard());
+        if !self.spent.load(Ordering::Relaxed) {
+            dismiss(self.discard());
+        }
         self.header.ledger.settling(&self.header, from, ok, job.and_then(Job::leave));
+        if let Some(seen) = self.header.seen() {
+            let error = value.error();
+            let came = error.map_or(observe::Outcome::Ok, observe::Outcome::of);
+            seen.ended(&self.header, self.header.attempt(), from, came, error);
+        }
         self.slot.settle(value);
         self.header.ledger.settled();
     }
@@ -123,19 +110,19 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
 
     fn fail_attempt(&self, attempt: u32, error: Error, job: Option<&Job>) {
         let error = self.header.name(error).after_attempts(attempt);
-        self.settle(Some(attempt), Value::Ready(Err(error)), false, job);
+        self.settle(Some(attempt), Value::Bad(Box::new(error)), false, job);
     }
 
     /// Brings the attempt to a value, unless the policy waits for another one.
-    fn succeed(self: Arc<Self>, value: T, job: &Job) {
+    fn succeed(&self, value: T, job: &Job) {
         if let Some(late) = self.lateness() {
             dismiss(value);
-            return self.attempt_failed(job.attempt(), late, Some(job));
+            return job.fail(late);
         }
         match self.judge(retry::Outcome::Value(&value), job.attempt()) {
             Some(Verdict::Again { delay }) => {
                 dismiss(value);
-                return self.again(job.attempt(), delay, Some(job));
+                return self.again(job.call(), job.attempt(), observe::Outcome::Error, delay, Some(job));
             }
             Some(Verdict::Refuse(error)) => {
                 dismiss(value);
@@ -143,13 +130,13 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
             }
             Some(Verdict::Accept | Verdict::GiveUp) | None => {}
         }
-        self.settle(Some(job.attempt()), Value::Ready(Ok(value)), true, Some(job));
+        self.settle(Some(job.attempt()), Value::Good(value), true, Some(job));
     }
 
     /// The error of an attempt that has an answer, but only after its time was up: the clock may be a moment behind a
     /// method that saw in its context that its time was up.
     fn lateness(&self) -> Option<Error> {
-        let care = self.header.care.as_ref()?;
+        let care = self.header.care()?;
         let late = care.deadline().is_some_and(|deadline| Instant::now() >= deadline);
         late.then(|| Error::timed_out(TimeoutScope::Call, care.allowed()))
     }
@@ -157,7 +144,7 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
     /// What the policy says of an attempt that has ended; `None` where it has nothing to say.
     fn judge(&self, outcome: retry::Outcome<'_>, attempt: u32) -> Option<Verdict> {
         let header = &self.header;
-        let care = header.care.as_ref()?;
+        let care = header.care()?;
         let word = header.word();
         let stale = word.attempt != attempt || word.phase == Phase::Settled;
         let over = matches!(outcome, retry::Outcome::Error(Error::Cancelled { .. } | Error::Stopped { .. }));
@@ -168,31 +155,35 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
     }
 
     /// On to the next attempt, after `delay`.
-    fn again(self: Arc<Self>, attempt: u32, delay: Duration, job: Option<&Job>) {
+    fn again(&self, call: &Call, attempt: u32, came: observe::Outcome, delay: Duration, job: Option<&Job>) {
         let header = &self.header;
         if let Some(from) = header.on_to_the_next(attempt) {
-            if let Some(care) = &header.care {
-                care.stop_clock(false);
+            if let Some(seen) = header.seen() {
+                seen.retried(header, attempt, from, came, delay);
+            }
+            if let Some(care) = header.care() {
+                care.go_on_to(attempt.saturating_add(1));
             }
             let left = job.and_then(Job::leave);
-            let call: Call = self.clone();
-            header.ledger.retrying(&call, from, left, delay);
+            header.ledger.retrying(call, from, left, delay);
         }
     }
 
     /// A message for this attempt of one that is kept.
-    fn replay(&self, message: M, replay: Replay<M>) -> Result<M> {
-        if let Some(copy) = panics::caught(|| (replay.copy)(&message))? {
-            self.provide(Payload::Kept(message, replay));
+    fn replay(&self, kept: Box<(M, Replay<M>)>) -> Result<M> {
+        let replay = kept.1;
+        if let Some(copy) = panics::caught(|| (replay.copy)(&kept.0))? {
+            self.provide(Payload::Kept(kept));
             return Ok(copy);
         }
+        let message = kept.0;
         let Some((codec, encode, _)) = replay.wire else {
             return Err(Error::unsupported("an argument cannot be kept for another attempt, since it has no `Clone`"));
         };
-        let bytes = codec::checked(|| encode(codec, &message)).map_err(|why| {
+        let bytes = codec::checked(|| encode(codec, &message, MOST)).map_err(|why| {
             Error::codec(format!("an argument that is kept for another attempt {why}; or give it `Clone`"))
         })?;
-        self.provide(Payload::Recoded(bytes, replay));
+        self.provide(Payload::Recoded(Box::new((bytes, replay))));
         Ok(message)
     }
 }
@@ -204,52 +195,74 @@ impl<M, T> Drop for CallCell<M, T> {
     }
 }
 
+impl<M: Send + 'static, T: Send + 'static> Watched for CallCell<M, T> {
+    fn is_over(&self, attempt: u32) -> bool {
+        self.header.is_over(attempt)
+    }
+
+    #[cfg(feature = "tracing")]
+    fn span(&self, attempt: u32) -> Option<tracing::Span> {
+        self.header.seen()?.span(attempt)
+    }
+}
+
 impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
     fn header(&self) -> &Header {
         &self.header
     }
 
     fn fail(&self, error: Error, job: Option<&Job>) -> bool {
-        self.settle(None, Value::Ready(Err(self.header.name(error))), false, job)
+        self.settle(None, Value::Bad(Box::new(self.header.name(error))), false, job)
     }
 
     fn attempt_failed(self: Arc<Self>, attempt: u32, error: Error, job: Option<&Job>) {
-        if self.header.care.is_none() {
+        if self.header.care().is_none() {
             return self.fail_attempt(attempt, error, job);
         }
         let late = if matches!(error, Error::Failed { .. }) { self.lateness() } else { None };
         let error = self.header.name(late.unwrap_or(error));
         match self.judge(retry::Outcome::Error(&error), attempt) {
-            Some(Verdict::Again { delay }) => self.again(attempt, delay, job),
+            Some(Verdict::Again { delay }) => {
+                let call: Call = self.clone();
+                self.again(&call, attempt, observe::Outcome::of(&error), delay, job);
+            }
             Some(Verdict::Refuse(error)) => self.fail_attempt(attempt, error, job),
             Some(Verdict::Accept | Verdict::GiveUp) | None => self.fail_attempt(attempt, error, job),
         }
     }
 
-    fn complete(self: Arc<Self>, value: &mut dyn Any, job: &Job) {
+    fn is_plain(&self) -> bool {
+        self.header.is_bare() && !self.slot.is_watched()
+    }
+
+    fn value_type(&self) -> (TypeId, &'static str) {
+        (TypeId::of::<T>(), type_name::<T>())
+    }
+
+    fn complete(&self, value: &mut dyn Any, job: &Job) {
         match value.downcast_mut::<Option<T>>().and_then(Option::take) {
             Some(value) => self.succeed(value, job),
             None => {
-                let error = Error::codec("the method returned a value of another type than its client expects");
+                let error = Error::codec(crate::worker::ANOTHER_TYPE);
                 self.fail_attempt(job.attempt(), error, Some(job));
             }
         }
     }
 
-    fn complete_encoded(self: Arc<Self>, bytes: Vec<u8>, job: &Job) {
+    fn complete_encoded(&self, bytes: Vec<u8>, job: &Job) {
         let Some((codec, decode)) = self.remote else {
             let error = Error::codec("an encoded answer came to a call that shares memory with its worker");
             return self.fail_attempt(job.attempt(), error, Some(job));
         };
-        let (worker, method) = (self.header.worker, self.header.method_name());
+        let (worker, method) = (self.header.worker(), self.header.method_name());
         let open = move || -> Result<T> {
             codec::checked_decode(|| decode(codec, bytes))
                 .map_err(|why| Error::codec(format!("the result {why}")).at(worker, method))
         };
         if let Some(late) = self.lateness() {
-            return self.attempt_failed(job.attempt(), late, Some(job));
+            return job.fail(late);
         }
-        if !self.header.care.as_ref().is_some_and(|care| care.judges(TypeId::of::<T>())) {
+        if !self.header.care().is_some_and(|care| care.judges(TypeId::of::<T>())) {
             // Decoded by whoever takes it.
             self.settle(Some(job.attempt()), Value::Encoded(Box::new(open)), true, Some(job));
             return;
@@ -264,40 +277,46 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
         let wrong = || Error::codec("the message is of another type than the worker's");
         let place = into.downcast_mut::<Option<M>>().ok_or_else(wrong)?;
         let message = match self.discard() {
-            Payload::Typed(message) => message,
-            Payload::Kept(message, replay) => {
-                let again = self.header.care.as_ref().is_some_and(|care| care.may_repeat(attempt));
-                if again { self.replay(message, replay)? } else { message }
+            Payload::Typed(message) => {
+                self.spent.store(true, Ordering::Relaxed);
+                message
             }
-            Payload::Recoded(bytes, replay) => {
-                let decoded = match replay.wire {
-                    Some((codec, _, decode)) => codec::checked_decode(|| decode(codec, &bytes)),
+            Payload::Kept(kept) => {
+                let again = self.header.care().is_some_and(|care| care.may_repeat(attempt));
+                if again { self.replay(kept)? } else { kept.0 }
+            }
+            Payload::Recoded(kept) => {
+                let decoded = match kept.1.wire {
+                    Some((codec, _, decode)) => codec::checked_decode(|| decode(codec, &kept.0)),
                     None => Err("cannot be decoded".to_owned()),
                 };
-                self.provide(Payload::Recoded(bytes, replay));
+                self.provide(Payload::Recoded(kept));
                 decoded.map_err(|why| Error::codec(format!("an argument that was kept for another attempt {why}")))?
             }
             // Settled meanwhile: nobody waits for it.
             Payload::Gone => return Ok(()),
-            Payload::Expected(_) | Payload::Encoded(_) => return Err(wrong()),
+            Payload::Expected(_) | Payload::Encoded(_) | Payload::Sent(_) => return Err(wrong()),
         };
         *place = Some(message);
         Ok(())
     }
 
-    fn with_encoded(&self, show: &mut dyn FnMut(&[u8])) {
-        match &*self.payload() {
-            Payload::Encoded(bytes) => show(bytes),
-            _ => show(&[]),
+    fn encoded(&self) -> Option<Arc<Vec<u8>>> {
+        let mut payload = self.payload();
+        if let Payload::Encoded(bytes) = &mut *payload {
+            *payload = Payload::Sent(Arc::new(std::mem::take(bytes)));
+        }
+        match &*payload {
+            Payload::Sent(bytes) => Some(bytes.clone()),
+            _ => None,
         }
     }
 
-    fn set_clock(self: Arc<Self>, from: TimeoutFrom) {
-        let Some(care) = &self.header.care else { return };
+    fn set_clock(self: Arc<Self>, from: TimeoutFrom, attempt: u32) {
+        let Some(care) = self.header.care() else { return };
         let Some(deadline) = care.deadline_from(from) else { return };
         let call = self.clone();
-        let attempt = self.header.attempt();
-        if let Err(error) = care.start_clock(from, deadline, move || call.expire(attempt)) {
+        if let Err(error) = care.start_clock(from, attempt, deadline, move || call.expire(attempt)) {
             self.fail(Error::unsupported(format!("no thread can be started to keep the time of calls: {error}")), None);
         }
     }
@@ -311,7 +330,7 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
         if header.attempt() != attempt || phase == Phase::Settled {
             return;
         }
-        let allowed = header.care.as_ref().and_then(|care| care.allowed());
+        let allowed = header.care().and_then(|care| care.allowed());
         self.clone().attempt_failed(attempt, Error::timed_out(TimeoutScope::Call, allowed), None);
         if phase >= Phase::Queued {
             header.ledger.interrupt(lane, header.id, attempt, Interrupt::Replace);
@@ -332,17 +351,19 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
             if told {
                 header.cancelled.store(true, Ordering::Release);
                 header.ledger.interrupt(header.lane(), header.id, word.attempt, how);
-                return header.phase() != Phase::Settled || self.slot.cancelled() == Some(true);
+                // Where it is on its way to some end at this moment, it was running as it was told.
+                return header.phase() != Phase::Settled || self.slot.cancelled() != Some(false);
             }
-            if header.turn(word, super::Word { phase: Phase::Settled, ..word }) {
+            if header.course.turn(word, super::Word { phase: Phase::Settled, ..word }) {
                 header.cancelled.store(true, Ordering::Release);
                 let payload = self.discard();
                 if let Payload::Expected(Some(upstream)) = &payload {
-                    upstream.cancel();
+                    let upstream = upstream.clone();
+                    depth::follow(move || upstream.give_up());
                 }
                 dismiss(payload);
                 let error = header.name(Error::cancelled());
-                self.publish(word.phase, Value::Ready(Err(error)), false, None);
+                self.publish(word.phase, Value::Bad(Box::new(error)), false, None);
                 if word.phase != Phase::Waiting {
                     // Whatever still holds it lets go of it.
                     header.ledger.interrupt(header.lane(), header.id, word.attempt, Interrupt::Tell);
@@ -374,8 +395,16 @@ impl<M: Send + 'static, T: Send + 'static> Outcome<T> for CallCell<M, T> {
         self.header.is_cancelled()
     }
 
+    fn help(&self) {
+        let header = &self.header;
+        let sent = matches!(header.phase(), Phase::Sent | Phase::Running);
+        if sent && self.remote.is_some() && header.is_bare() {
+            header.ledger.help(header.lane(), &|| self.slot.is_done());
+        }
+    }
+
     fn names(&self) -> (&'static str, &'static str) {
-        (self.header.worker, self.header.method_name())
+        (self.header.worker(), self.header.method_name())
     }
 
     fn refusal(&self) -> Option<Error> {

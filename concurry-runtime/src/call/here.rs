@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{Header, NONE, Phase};
 use crate::error::Error;
+use crate::fork::is_fork;
 
 /// What a worker's thread is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,32 +41,41 @@ fn here() -> Option<Here> {
     HERE.try_with(Cell::get).ok().flatten()
 }
 
-/// Whether this thread is a worker, and has to look before it waits.
-pub(crate) fn is_worker() -> bool {
-    here().is_some()
+/// Whether this thread has to look before it waits: it is a worker, or in a fork of the process where its calls are.
+pub(crate) fn looks() -> bool {
+    is_fork() || here().is_some()
+}
+
+/// Whether this thread is a worker of the pool that lives at `pool`.
+pub(crate) fn is_of<P>(pool: &Arc<P>) -> bool {
+    here().is_some_and(|here| std::ptr::eq(Arc::as_ptr(pool).cast(), here.pool))
 }
 
 /// Why this thread must not block on `call`, if it must not.
 pub(crate) fn refusal(call: &Header) -> Option<Error> {
+    if is_fork() && call.phase() != Phase::Settled {
+        return Some(Error::in_a_fork());
+    }
     let here = here()?;
     if !std::ptr::eq(Arc::as_ptr(&call.ledger).cast(), here.pool) {
         return None;
     }
     let lane = match call.phase() {
         Phase::Settled => return None,
-        Phase::Waiting => call.pinned,
+        Phase::Waiting => call.pinned(),
         _ => call.lane(),
     };
     let ours = if lane == NONE { call.ledger.workers() == 1 } else { lane == here.lane };
-    ours.then(|| {
-        let remedy = match here.kind {
-            Kind::Loop => "`.await` the future in an `async fn (&self)` instead",
-            Kind::Thread => "call another pool, or let the caller make the call",
-        };
-        Error::unsupported(format!(
-            "{}::{}: the call is to be run by the worker that waits for it, which would never end; {remedy}",
-            call.worker,
-            call.method_name(),
-        ))
-    })
+    ours.then(|| waits_for_itself(call.worker(), call.method_name()))
+}
+
+/// The error of a call that is to be run by the worker that this thread is, and is waited for here.
+pub(crate) fn waits_for_itself(worker: &str, method: &str) -> Error {
+    let remedy = match here().map(|here| here.kind) {
+        Some(Kind::Loop) => "`.await` the future in an `async fn (&self)` instead",
+        Some(Kind::Thread) | None => "call another pool, or let the caller make the call",
+    };
+    Error::unsupported(format!(
+        "{worker}::{method}: the call is to be run by the worker that waits for it, which would never end; {remedy}",
+    ))
 }

@@ -25,6 +25,9 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) fn new(call: Call, attempt: u32, place: Place) -> Self {
+        if let Some(seen) = call.header().seen() {
+            seen.sent(&call, attempt, place.index);
+        }
         Job { call, attempt, place, held: AtomicBool::new(true) }
     }
 
@@ -36,6 +39,10 @@ impl Job {
         self.call.header()
     }
 
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
     pub(crate) fn attempt(&self) -> u32 {
         self.attempt
     }
@@ -43,8 +50,8 @@ impl Job {
     /// The method is about to run; `false` where the call is not to be run any more.
     pub(crate) fn begin(&self) -> bool {
         let begun = self.header().begin(self.attempt);
-        if begun && self.header().care.is_some() {
-            self.call.clone().set_clock(TimeoutFrom::Start);
+        if begun && self.header().care().is_some() {
+            self.call.clone().set_clock(TimeoutFrom::Start, self.attempt);
         }
         begun
     }
@@ -54,14 +61,25 @@ impl Job {
         self.header().is_over(self.attempt)
     }
 
+    /// Its worker says when the method began, which is nought where it does not say, and how long it took.
+    pub(crate) fn told(&self, (begun, took): (u64, u64)) {
+        let header = self.header();
+        if let Some(seen) = header.seen()
+            && header.attempt() == self.attempt
+            && begun > 0
+        {
+            seen.told(self.place.index, begun, took);
+        }
+    }
+
     /// The method returned the value in `value`, an `Option` of its type.
     pub(crate) fn complete(&self, value: &mut dyn Any) {
-        self.call.clone().complete(value, self);
+        self.call.complete(value, self);
     }
 
     /// The method returned the value that `bytes` encode.
     pub(crate) fn complete_encoded(&self, bytes: Vec<u8>) {
-        self.call.clone().complete_encoded(bytes, self);
+        self.call.complete_encoded(bytes, self);
     }
 
     /// The method came to an error, panicked, or its worker died with it.
@@ -89,7 +107,7 @@ impl Job {
 impl Drop for Job {
     fn drop(&mut self) {
         if let Some(place) = self.leave() {
-            self.header().ledger.left(place);
+            self.header().ledger.left(self.header(), place);
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::mode::Mode;
 const PREFIX: &str = "CONCURRY_";
 
 /// Variables of ours that are no options.
-const OTHERS: [&str; 3] = ["CONCURRY_EXPAND", "CONCURRY_PYTHON", "CONCURRY_WORKER_OF"];
+const OTHERS: [&str; 4] = ["CONCURRY_EXPAND", "CONCURRY_LINK", "CONCURRY_PYTHON", "CONCURRY_WORKER_OF"];
 
 /// A shorter name has too many others near it, such as `node` and `home`, to tell a slip of the pen.
 const SHORTEST: usize = 6;

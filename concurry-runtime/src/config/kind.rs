@@ -5,6 +5,7 @@ use std::time::Duration;
 use concurry_options::text;
 
 use crate::balance::LoadBalancing;
+use crate::full::OnFull;
 use crate::mode::Mode as AnyMode;
 
 /// A kind of the shared table, with its type. The implementations bear the names that the table uses.
@@ -22,12 +23,14 @@ pub(super) trait Kind {
 
 pub(super) struct Mode;
 pub(super) struct Balancing;
+pub(super) struct Full;
 pub(super) struct Count;
 pub(super) struct Workers;
 pub(super) struct Number;
 pub(super) struct Truth;
 pub(super) struct Time;
 pub(super) struct Span;
+pub(super) struct Size;
 pub(super) struct Text;
 
 impl Kind for Mode {
@@ -48,6 +51,17 @@ impl Kind for Balancing {
         text.parse().ok()
     }
     fn show(value: &LoadBalancing) -> String {
+        value.to_string()
+    }
+}
+
+impl Kind for Full {
+    type Value = OnFull;
+    const KIND: concurry_options::Kind = concurry_options::Kind::Full;
+    fn read(text: &str) -> Option<OnFull> {
+        text.parse().ok()
+    }
+    fn show(value: &OnFull) -> String {
         value.to_string()
     }
 }
@@ -124,6 +138,20 @@ impl Kind for Span {
     }
     fn show(value: &Duration) -> String {
         Time::show(value)
+    }
+}
+
+impl Kind for Size {
+    type Value = u64;
+    const KIND: concurry_options::Kind = concurry_options::Kind::Size;
+    fn read(text: &str) -> Option<u64> {
+        text::size(text)
+    }
+    fn allows(value: &u64) -> bool {
+        *value > 0
+    }
+    fn show(value: &u64) -> String {
+        text::size_text(*value)
     }
 }
 

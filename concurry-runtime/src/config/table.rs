@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::kind::{self, Kind};
 use super::{Chosen, Level, Misfit, Origin, Setting};
 use crate::balance::LoadBalancing;
+use crate::full::OnFull;
 use crate::mode::Mode;
 
 /// What built-in defaults depend on.
@@ -27,6 +28,9 @@ macro_rules! value {
     (Balancing) => {
         LoadBalancing
     };
+    (Full) => {
+        OnFull
+    };
     (Count) => {
         usize
     };
@@ -44,6 +48,9 @@ macro_rules! value {
     };
     (Span) => {
         Duration
+    };
+    (Size) => {
+        u64
     };
     (Text) => {
         String

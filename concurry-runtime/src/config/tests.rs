@@ -152,17 +152,28 @@ fn effective_shows_every_option_its_value_and_its_origin() {
     assert_eq!(effective.origin("no_option"), None);
     let expected = "\
 options of a pool in mode `process`:
-  mode              thread             the default
-  max_workers       8                  CONCURRY_PROCESS_MAX_WORKERS
-  max_queued_tasks  100                the default
-  load_balancing    least_active       config::set
-  on_demand         false              the default
-  max_restarts      3                  the default
-  stop_timeout      30s                the default
-  timeout           120s               CONCURRY_TIMEOUT
-  run_timeout       none               the default
-  num_retries       none               the default
-  name              the worker's type  the default
+  mode                  thread             the default
+  max_workers           8                  CONCURRY_PROCESS_MAX_WORKERS
+  max_queued_tasks      100                the default
+  load_balancing        least_active       config::set
+  on_demand             false              the default
+  max_restarts          3                  the default
+  restart_window        60s                the default
+  restart_backoff       100ms              the default
+  max_calls_per_worker  unbounded          the default
+  max_memory            unbounded          the default
+  max_message_size      2GiB               the default
+  init_timeout          none               the default
+  max_pending           unbounded          the default
+  on_full               reject             the default
+  stop_timeout          30s                the default
+  capture_stderr        true               the default
+  forward_logs          false              the default
+  preload               false              the default
+  timeout               120s               CONCURRY_TIMEOUT
+  run_timeout           none               the default
+  num_retries           none               the default
+  name                  the worker's type  the default
   ignored: CONCURRY_HOME";
     assert_eq!(effective.to_string(), expected);
     let names: Vec<&str> = effective.settings().iter().map(|setting| setting.name).collect();

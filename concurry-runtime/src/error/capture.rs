@@ -32,7 +32,7 @@ impl Captured {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a worker's function",
     label = "it is no `std::error::Error` and cannot be made one",
-    note = "an error is whatever is `Into<Box<dyn std::error::Error + Send + Sync>>`: implement `std::error::Error` for the type, or use `String`, `anyhow::Error` or the like",
+    note = "an error is whatever is `Into<Box<dyn std::error::Error + Send + Sync>>`: implement `std::error::Error` for the type, or use `String`, `anyhow::Error` or `Box<dyn Error + Send + Sync>` (`Box<dyn Error>` by itself cannot leave its thread)",
     note = "where this result is a plain value to be returned as it is, mark the function `#[worker(value)]`"
 )]
 pub trait MethodError: Into<BoxError> + 'static {}

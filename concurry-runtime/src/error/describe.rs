@@ -44,8 +44,12 @@ impl Display for Error {
                 let at = if location.is_empty() { "an unknown place" } else { location };
                 write!(f, "{} panicked at {at}: {message}{}", Place(worker, method), Tries(*attempts))
             }
-            Error::WorkerDied { worker, method, status, attempts } => {
-                write!(f, "{}: the worker died: {status}{}", Place(worker, method), Tries(*attempts))
+            Error::WorkerDied { worker, method, status, stderr, attempts } => {
+                write!(f, "{}: the worker died: {status}{}", Place(worker, method), Tries(*attempts))?;
+                if f.alternate() && !stderr.is_empty() {
+                    write!(f, "; it wrote to stderr:{}", Indented(stderr))?;
+                }
+                Ok(())
             }
             Error::InitFailed { worker, message, source } => {
                 let what: &str = if worker.is_empty() { "a worker" } else { worker };
@@ -68,6 +72,12 @@ impl Display for Error {
                 "{} was not run to its end: its pool is stopped; make a new pool, or stop this one after the last result",
                 Place(worker, method)
             ),
+            Error::Full { worker, method, max_pending } => write!(
+                f,
+                "{} was not accepted: {max_pending} {} not resolved, which is as many as `max_pending` allows; wait for some of them, raise it, or set `on_full` to `block`",
+                Place(worker, method),
+                if *max_pending == 1 { "call of its pool is" } else { "calls of its pool are" }
+            ),
             Error::Invalid { worker, method, message, attempts } => {
                 if worker.is_empty() && method.is_empty() {
                     write!(f, "{message}{}", Tries(*attempts))
@@ -81,6 +91,15 @@ impl Display for Error {
             | Error::Config { message }
             | Error::Ray { message } => f.write_str(message),
         }
+    }
+}
+
+/// Lines of somebody else's, each on one of its own.
+pub(crate) struct Indented<'a>(pub(crate) &'a str);
+
+impl Display for Indented<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.lines().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
 

@@ -1,17 +1,26 @@
 //! Everything that can go wrong with a call or a pool: [`Error`].
 
 mod capture;
+mod death;
 mod describe;
 mod failure;
+mod into_failure;
+mod names;
 mod wire;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 pub use capture::{BoxError, Captured, MethodError, Probe, capture_traits};
+pub(crate) use death::Death;
+pub(crate) use describe::Indented;
 pub use failure::{Failure, RemoteError};
+pub use into_failure::IntoFailure;
 pub(crate) use wire::Told;
 
 /// A result of concurry's; the error type may be given to make it any result.
@@ -88,6 +97,10 @@ pub enum Error {
         method: Name,
         /// How it ended, such as `killed by signal 9 (SIGKILL)`.
         status: String,
+        /// The last that its process had written to its stderr: at most 20 lines and 4 KiB, without the frames of
+        /// backtraces. Empty for a worker without a process of its own, and with `capture_stderr` off. What the call
+        /// itself wrote is the last of it; what is before may be older. `{:#}` shows it behind the message.
+        stderr: Arc<str>,
         /// How often the call was tried.
         attempts: u32,
     },
@@ -101,7 +114,8 @@ pub enum Error {
         /// The constructor's own error, where it returned one.
         source: Option<Failure>,
     },
-    /// The call was cancelled before it began, or its future was dropped while it ran (mode `async`).
+    /// The call was cancelled before it began, or while it waited for limits, or its future was dropped while it ran
+    /// (mode `async`).
     #[non_exhaustive]
     Cancelled {
         /// The worker's type.
@@ -130,6 +144,16 @@ pub enum Error {
         worker: Name,
         /// The method.
         method: Name,
+    },
+    /// The pool had as many unresolved calls as its option `max_pending` allows, and the call was not accepted.
+    #[non_exhaustive]
+    Full {
+        /// The worker's type.
+        worker: Name,
+        /// The method.
+        method: Name,
+        /// How many unresolved calls the pool may have.
+        max_pending: usize,
     },
     /// What was asked for cannot be done here: a mode, a feature, a platform.
     #[non_exhaustive]
@@ -203,8 +227,9 @@ impl Error {
         Error::Panicked { worker: NOWHERE, method: NOWHERE, message, location, attempts: 1 }
     }
 
-    pub(crate) fn worker_died(status: impl Into<String>) -> Self {
-        Error::WorkerDied { worker: NOWHERE, method: NOWHERE, status: status.into(), attempts: 1 }
+    pub(crate) fn worker_died(death: impl Into<Death>) -> Self {
+        let Death { status, stderr } = death.into();
+        Error::WorkerDied { worker: NOWHERE, method: NOWHERE, status, stderr, attempts: 1 }
     }
 
     pub(crate) fn init_failed(message: impl Into<String>) -> Self {
@@ -219,8 +244,37 @@ impl Error {
         Error::Stopped { worker: NOWHERE, method: NOWHERE }
     }
 
+    pub(crate) fn full(max_pending: usize) -> Self {
+        Error::Full { worker: NOWHERE, method: NOWHERE, max_pending }
+    }
+
     pub(crate) fn unsupported(message: impl Into<String>) -> Self {
         Error::Unsupported { message: message.into() }
+    }
+
+    /// The Ray cluster, or the way to it, failed.
+    #[cfg(feature = "ray")]
+    pub(crate) fn ray(message: impl Into<String>) -> Self {
+        Error::Ray { message: message.into() }
+    }
+
+    /// The system refused what a worker needs; where that has a bound, it is named.
+    pub(crate) fn refused(what: impl fmt::Display, error: &io::Error) -> Self {
+        let bound = match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EAGAIN) => {
+                " (`ulimit -u`, and the control group, bound how many processes and threads there can be)"
+            }
+            Some(Errno::EMFILE | Errno::ENFILE) => " (`ulimit -n` bounds how many descriptors there can be)",
+            _ => "",
+        };
+        Error::init_failed(format!("{what}: {error}{bound}"))
+    }
+
+    /// In a fork of the process that made a pool.
+    pub(crate) fn in_a_fork() -> Self {
+        Error::unsupported(
+            "this process is a fork of one that has made pools, and has none of its threads; use pools in the parent, or in a program that the fork starts by `exec`",
+        )
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -243,26 +297,6 @@ impl Error {
         Error::TimedOut { scope, worker: NOWHERE, method: NOWHERE, after, attempts: 1 }
     }
 
-    /// The same error, naming `worker` and `method` where it does not name any yet.
-    pub(crate) fn at(mut self, worker: impl Into<Name>, method: impl Into<Name>) -> Self {
-        let (worker, method) = (worker.into(), method.into());
-        if let Error::TimedOut { scope: TimeoutScope::Wait, worker: waited_for, method: inside, .. } = &mut self {
-            // A method waited for something that is no call, and passes its error on.
-            if !waited_for.is_empty() && inside.is_empty() && !worker.is_empty() && !method.is_empty() {
-                *waited_for = format!("{waited_for} in {worker}").into();
-            }
-        }
-        if let Some((own_worker, own_method)) = self.names_mut() {
-            if own_worker.is_empty() {
-                *own_worker = worker;
-            }
-            if let Some(own_method) = own_method.filter(|name| name.is_empty()) {
-                *own_method = method;
-            }
-        }
-        self
-    }
-
     /// The same error, saying after how many attempts it was given up.
     pub(crate) fn after_attempts(mut self, tried: u32) -> Self {
         match &mut self {
@@ -274,21 +308,6 @@ impl Error {
             _ => {}
         }
         self
-    }
-
-    fn names_mut(&mut self) -> Option<(&mut Name, Option<&mut Name>)> {
-        match self {
-            Error::Failed { worker, method, .. }
-            | Error::Panicked { worker, method, .. }
-            | Error::WorkerDied { worker, method, .. }
-            | Error::Cancelled { worker, method }
-            | Error::TimedOut { worker, method, .. }
-            | Error::Stopped { worker, method }
-            | Error::Invalid { worker, method, .. }
-            | Error::Codec { worker, method, .. } => Some((worker, Some(method))),
-            Error::InitFailed { worker, .. } => Some((worker, None)),
-            _ => None,
-        }
     }
 
     fn failure(&self) -> Option<&Failure> {
@@ -319,14 +338,19 @@ impl Error {
             || self.downcast_ref::<RemoteError>().is_some_and(|remote| remote.type_name == std::any::type_name::<E>())
     }
 
-    /// Whether trying again may help: what died, panicked, timed out or failed for a reason of the moment.
+    /// Whether trying again may help: what died, panicked, timed out, found a pool full or failed for a reason of the
+    /// moment.
     ///
     /// A method's own error counts as transient unless it is an [`io::Error`] of a kind that stays, such as
     /// `NotFound` or `PermissionDenied`.
     pub fn is_transient(&self) -> bool {
         use io::ErrorKind::{InvalidInput, NotFound, PermissionDenied, Unsupported};
         match self {
-            Error::Panicked { .. } | Error::WorkerDied { .. } | Error::TimedOut { .. } | Error::Ray { .. } => true,
+            Error::Panicked { .. }
+            | Error::WorkerDied { .. }
+            | Error::TimedOut { .. }
+            | Error::Full { .. }
+            | Error::Ray { .. } => true,
             Error::Failed { .. } => !self
                 .downcast_ref::<io::Error>()
                 .is_some_and(|error| matches!(error.kind(), NotFound | PermissionDenied | InvalidInput | Unsupported)),

@@ -52,11 +52,13 @@ fn every_variant_survives_the_wire() {
     let all = [
         Error::panicked("boom".into(), "a.rs:1:2".into()).at("W", "m").after_attempts(3),
         Error::worker_died("killed").at("W", "m"),
+        Error::worker_died(Death { status: "killed".into(), stderr: "one\ntwo".into() }).at("W", "m"),
         Error::init_failed("no").at("W", ""),
         Error::cancelled().at("W", "m"),
         Error::timed_out(TimeoutScope::Call, Some(Duration::from_millis(5))).at("W", "m"),
         Error::timed_out(TimeoutScope::Wait, None),
         Error::stopped().at("W", "m"),
+        Error::full(7).at("W", "m"),
         Error::unsupported("u"),
         Error::invalid("i").at("W", "m"),
         Error::codec("c").at("W", "m"),
@@ -65,10 +67,12 @@ fn every_variant_survives_the_wire() {
         Error::Ray { message: "r".into() },
     ];
     for error in &all {
-        assert_eq!(across(error).to_string(), error.to_string());
+        assert_eq!(format!("{:#}", across(error)), format!("{error:#}"));
         assert_eq!(std::mem::discriminant(&across(error)), std::mem::discriminant(error));
     }
     assert!(all[0].to_string().contains("gave up after 3 attempts"));
+    assert_eq!(all[2].to_string(), all[1].to_string());
+    assert_eq!(format!("{:#}", all[2]), "W::m: the worker died: killed; it wrote to stderr:\n    one\n    two");
 }
 
 #[test]
@@ -86,4 +90,15 @@ fn a_wait_for_something_else_says_in_which_method_it_was() {
     let error = error.at("W", "m");
     assert_eq!(error.to_string(), "waiting for 1 of `db` in W::m timed out after 5ms");
     assert_eq!(across(&error).at("V", "n").to_string(), error.to_string());
+}
+
+#[test]
+fn an_error_tells_whose_call_it_was() {
+    let stopped = Error::stopped().at("W[1]", "m");
+    assert_eq!((stopped.worker(), stopped.method()), (Some("W[1]"), Some("m")));
+    let init = Error::init_failed("no").at("W", "new");
+    assert_eq!((init.worker(), init.method()), (Some("W"), None));
+    for nobody in [Error::config("x"), Error::limit("x"), Error::unsupported("x"), Error::stopped()] {
+        assert_eq!((nobody.worker(), nobody.method()), (None, None), "{nobody:?}");
+    }
 }

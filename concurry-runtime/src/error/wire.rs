@@ -22,11 +22,12 @@ pub(crate) struct Told {
 enum Kind {
     Failed,
     Panicked(String),
-    WorkerDied,
+    WorkerDied(String),
     InitFailed,
     Cancelled,
     TimedOut(TimeoutScope, Option<Duration>),
     Stopped,
+    Full(usize),
     Unsupported,
     Invalid,
     Codec,
@@ -55,13 +56,16 @@ impl From<&Error> for Told {
             Error::Panicked { message, location, attempts, .. } => {
                 (Kind::Panicked(location.clone()), message.clone(), *attempts)
             }
-            Error::WorkerDied { status, attempts, .. } => (Kind::WorkerDied, status.clone(), *attempts),
+            Error::WorkerDied { status, stderr, attempts, .. } => {
+                (Kind::WorkerDied(stderr.to_string()), status.clone(), *attempts)
+            }
             Error::InitFailed { message, .. } => (Kind::InitFailed, message.clone(), 1),
             Error::Cancelled { .. } => (Kind::Cancelled, String::new(), 1),
             Error::TimedOut { scope, after, attempts, .. } => {
                 (Kind::TimedOut(*scope, *after), String::new(), *attempts)
             }
             Error::Stopped { .. } => (Kind::Stopped, String::new(), 1),
+            Error::Full { max_pending, .. } => (Kind::Full(*max_pending), String::new(), 1),
             Error::Unsupported { message } => (Kind::Unsupported, message.clone(), 1),
             Error::Invalid { message, attempts, .. } => (Kind::Invalid, message.clone(), *attempts),
             Error::Codec { message, .. } => (Kind::Codec, message.clone(), 1),
@@ -91,11 +95,14 @@ impl Told {
                 None => Error::Codec { worker, method, message: "an error without its cause arrived".to_owned() },
             },
             Kind::Panicked(location) => Error::Panicked { worker, method, message, location, attempts },
-            Kind::WorkerDied => Error::WorkerDied { worker, method, status: message, attempts },
+            Kind::WorkerDied(stderr) => {
+                Error::WorkerDied { worker, method, status: message, stderr: stderr.into(), attempts }
+            }
             Kind::InitFailed => Error::InitFailed { worker, message, source: failure },
             Kind::Cancelled => Error::Cancelled { worker, method },
             Kind::TimedOut(scope, after) => Error::TimedOut { scope, worker, method, after, attempts },
             Kind::Stopped => Error::Stopped { worker, method },
+            Kind::Full(max_pending) => Error::Full { worker, method, max_pending },
             Kind::Unsupported => Error::Unsupported { message },
             Kind::Invalid => Error::Invalid { worker, method, message, attempts },
             Kind::Codec => Error::Codec { worker, method, message },

@@ -8,6 +8,9 @@
 mod home;
 mod park;
 
+/// The simplest wait there is, for what needs no runtime.
+pub(crate) use park::block_on as wait_for;
+
 /// Why this thread must not run a future to its end: it is inside a runtime that would stand still meanwhile.
 pub(crate) fn refusal() -> Option<&'static str> {
     #[cfg(feature = "tokio")]

@@ -15,7 +15,7 @@ impl Wake for Unpark {
 }
 
 /// Runs `future` to its end, parking the thread whenever it is not ready.
-pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);

@@ -1,24 +1,28 @@
 //! Arguments of a stub: a value, or a future of one that the call then waits for without any thread.
 //!
 //! A call whose arguments are not all there holds them in a [`Join`]: each future tells it when it has settled, the
-//! last one (or the first error) hands everything on. Cancelling the join cancels the futures that it owns.
+//! last one (or the first error) hands everything on. Giving up the join cancels the futures that it owns, but for those
+//! that somebody asked to be shown: they have more to do than to be an argument.
 
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::slot::Notify;
 use super::task_future::TaskFuture;
+use crate::depth;
 use crate::error::{Error, Result};
 
 /// What may stand for an argument of type `T`: a `T`, a [`TaskFuture<T>`], a `&T` that can be cloned; `&str` for
-/// `String` and `PathBuf`, `&Path` for `PathBuf`, arrays and slices for `Vec`.
+/// `String`, `PathBuf` and `OsString`, `&Path` for `PathBuf`, `&OsStr` for `OsString`,
+/// `&CStr` for `CString`, arrays and slices for `Vec`.
 ///
 /// The trait is sealed: only concurry can make an [`Arg`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed as an argument of type `{T}`",
     label = "expected a `{T}`, a `TaskFuture<{T}>` or a `&{T}`",
-    note = "a stub takes the value itself, a future of it, or a reference to clone; `&str` also stands for `String` and `PathBuf`, and arrays and slices for `Vec`"
+    note = "a stub takes the value itself, a future of it, or a reference to clone; `&str` also stands for `String`, `PathBuf` and `OsString`, and arrays and slices for `Vec`"
 )]
 pub trait IntoArg<T> {
     /// The argument in the form that a stub hands on.
@@ -76,6 +80,24 @@ impl IntoArg<PathBuf> for &Path {
     }
 }
 
+impl IntoArg<OsString> for &str {
+    fn into_arg(self) -> Arg<OsString> {
+        Arg::now(self.into())
+    }
+}
+
+impl IntoArg<OsString> for &OsStr {
+    fn into_arg(self) -> Arg<OsString> {
+        Arg::now(self.to_owned())
+    }
+}
+
+impl IntoArg<CString> for &CStr {
+    fn into_arg(self) -> Arg<CString> {
+        Arg::now(self.to_owned())
+    }
+}
+
 impl<T: Clone> IntoArg<Vec<T>> for &[T] {
     fn into_arg(self) -> Arg<Vec<T>> {
         Arg::now(self.to_vec())
@@ -113,9 +135,9 @@ pub trait Args: Send + 'static {
     /// Takes the value of the future at `position`, which has settled.
     #[doc(hidden)]
     fn arrive(&mut self, position: usize) -> Result<()>;
-    /// Cancels the futures that have not arrived.
+    /// Cancels the futures that have not arrived and that nobody else waits for.
     #[doc(hidden)]
-    fn cancel(&self);
+    fn abandon(&self);
     /// Whether the future at `position` came to an error.
     #[doc(hidden)]
     fn failed(&self, position: usize) -> bool;
@@ -136,7 +158,7 @@ impl Args for () {
     fn arrive(&mut self, _: usize) -> Result<()> {
         Ok(())
     }
-    fn cancel(&self) {}
+    fn abandon(&self) {}
     fn failed(&self, _: usize) -> bool {
         false
     }
@@ -184,11 +206,11 @@ impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
         }
     }
 
-    fn cancel(&self) {
+    fn abandon(&self) {
         if let State::Later(future) = &self.0.0 {
-            future.cancel();
+            future.0.abandon();
         }
-        self.1.cancel();
+        self.1.abandon();
     }
 
     fn failed(&self, position: usize) -> bool {
@@ -210,9 +232,12 @@ impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
     const COUNT: usize = 1 + R::COUNT;
 }
 
+/// So far down a chain of calls is looked for one that must not be waited for.
+const FAR: usize = 100;
+
 /// Something that waits and can be told not to.
 pub(crate) trait Waiting: Send + Sync {
-    fn cancel(&self);
+    fn give_up(&self);
     /// Why this thread must not wait for it too.
     fn refusal(&self) -> Option<Error>;
 }
@@ -240,7 +265,7 @@ impl<A: Args, F: FnOnce(Result<A::Values>) + Send + 'static> Notify for Join<A, 
         let Some(((mut args, then), failed)) = taken else { return };
         if failed {
             if let Err(error) = args.arrive(position) {
-                args.cancel();
+                args.abandon();
                 then(Err(error));
             }
             return;
@@ -254,15 +279,15 @@ impl<A: Args, F: FnOnce(Result<A::Values>) + Send + 'static> Notify for Join<A, 
 }
 
 impl<A: Args, F: Send> Waiting for Join<A, F> {
-    fn cancel(&self) {
+    fn give_up(&self) {
         let held = self.lock().take();
         if let Some((args, _then)) = held {
-            args.cancel();
+            args.abandon();
         }
     }
 
     fn refusal(&self) -> Option<Error> {
-        self.lock().as_ref().and_then(|(args, _)| args.refusal())
+        depth::within(FAR, || self.lock().as_ref().and_then(|(args, _)| args.refusal())).flatten()
     }
 }
 

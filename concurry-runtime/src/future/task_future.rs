@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::slot::{Notify, Slot, Value};
+use super::slot::{Notify, Slot};
 use crate::call::here;
 use crate::error::{Error, Result, TimeoutScope};
 use crate::panics;
@@ -39,10 +39,18 @@ pub(crate) trait Outcome<T>: Send + Sync {
     fn cancel_hard(&self) -> bool {
         self.cancel()
     }
+    /// The call that it was to be an argument of is given up: cancels it, unless somebody else waits for it.
+    fn abandon(&self) {
+        if !self.slot().has_callbacks() {
+            self.cancel();
+        }
+    }
     /// Whether it was asked to stop.
     fn cancel_asked(&self) -> bool;
     /// Worker and method, for errors.
     fn names(&self) -> (&'static str, &'static str);
+    /// This thread is about to wait for it, and may help for a moment instead.
+    fn help(&self) {}
     /// Why this thread must not block until it is there: nobody else would see to it.
     fn refusal(&self) -> Option<Error> {
         None
@@ -62,6 +70,9 @@ pub(crate) trait Outcome<T>: Send + Sync {
 #[must_use = "the call runs all the same, but its result and its error are lost"]
 pub struct TaskFuture<T>(pub(crate) Arc<dyn Outcome<T>>);
 
+/// Who waits for less does not help: it might take longer than that.
+const WORTH_HELPING: Duration = Duration::from_millis(1);
+
 impl<T> TaskFuture<T> {
     /// Waits for the value.
     ///
@@ -72,6 +83,7 @@ impl<T> TaskFuture<T> {
         if let Some(error) = self.refusal() {
             return Err(error);
         }
+        self.0.help();
         // Without a deadline the wait ends with an answer only.
         self.0.slot().wait(None).unwrap_or_else(|| Err(self.wait_timed_out(Duration::MAX)))
     }
@@ -86,7 +98,11 @@ impl<T> TaskFuture<T> {
         if let Some(error) = self.refusal() {
             return Err(error);
         }
-        match self.0.slot().wait(Instant::now().checked_add(timeout)) {
+        let deadline = Instant::now().checked_add(timeout);
+        if timeout >= WORTH_HELPING {
+            self.0.help();
+        }
+        match self.0.slot().wait(deadline) {
             Some(result) => result,
             None => Err(self.wait_timed_out(timeout)),
         }
@@ -94,7 +110,7 @@ impl<T> TaskFuture<T> {
 
     /// Why this thread must not wait for it.
     pub(crate) fn refusal(&self) -> Option<Error> {
-        if here::is_worker() { self.0.refusal() } else { None }
+        if here::looks() { self.0.refusal() } else { None }
     }
 
     fn wait_timed_out(&self, timeout: Duration) -> Error {
@@ -111,6 +127,9 @@ impl<T> TaskFuture<T> {
     /// [`CallContext::is_cancelled`](crate::CallContext::is_cancelled) and decides for itself. An `async fn` that runs
     /// in mode `async` does not get to decide: its future is dropped at the await point where it is, and the call
     /// resolves to [`Error::Cancelled`] then.
+    ///
+    /// Futures that the call waits for as its arguments are cancelled with it, and so on up the chain; not so one that
+    /// somebody else waits for, with [`on_done`](Self::on_done).
     ///
     /// Returns whether it will not run or was told to stop; `false` where it was done already.
     pub fn cancel(&self) -> bool {
@@ -207,7 +226,7 @@ impl<T: Send + 'static> Promise<T> {
     pub(crate) fn settle(&self, result: Result<T>) -> bool {
         let first = !self.settled.swap(true, Ordering::AcqRel);
         if first {
-            self.slot.settle(Value::Ready(result));
+            self.slot.settle(result.into());
         }
         first
     }
@@ -252,6 +271,11 @@ impl<T: Send + 'static, U: Send + 'static> Outcome<U> for Mapped<T, U> {
     fn cancel_hard(&self) -> bool {
         self.cancel.store(true, Ordering::Release);
         self.from.cancel_hard()
+    }
+    fn abandon(&self) {
+        if !self.to.slot.has_callbacks() && !self.from.slot().has_callbacks() {
+            self.cancel();
+        }
     }
     fn cancel_asked(&self) -> bool {
         self.cancel.load(Ordering::Acquire)

@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use super::group::Many;
-use super::progress::End;
+use super::progress::{End, Outcome};
 use super::shape::Shape;
 use super::watching::{Event, Watching};
 use crate::error::Result;
@@ -53,7 +53,7 @@ impl<S: Shape, T> Iterator for AsCompleted<S, T> {
         match self.watching.next() {
             Event::Settled(index) => {
                 let item = self.watching.group.open(index);
-                self.watching.count(item.as_ref().is_some_and(|(_, result)| result.is_ok()));
+                self.watching.count(item.as_ref().map_or(Outcome::Failed, |(_, result)| Outcome::of(result)));
                 item
             }
             Event::Complete => {

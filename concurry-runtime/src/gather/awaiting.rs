@@ -34,11 +34,15 @@ impl<G: Group> GatherFuture<G> {
         GatherFuture { watching, alarm: None, over: false }
     }
 
-    /// Sees to it that the task is woken when its time is up.
+    /// Sees to it that the task is woken when its time is up, or its bar is to be shown again.
     fn set_alarm(&mut self) -> Result<()> {
-        if let (None, Some(deadline)) = (&self.alarm, self.watching.deadline()) {
+        let redraw = self.watching.redraw_at();
+        if self.alarm.is_some() && redraw.is_none() {
+            return Ok(());
+        }
+        if let Some(until) = [self.watching.deadline(), redraw].into_iter().flatten().min() {
             let board = self.watching.board().clone();
-            let alarm = timer::at(deadline, move || board.ring());
+            let alarm = timer::at(until, move || board.ring());
             self.alarm = Some(alarm.map_err(|error| {
                 Error::unsupported(format!("no thread can be started to keep the time of a gather: {error}"))
             })?);
@@ -58,10 +62,13 @@ impl<G: Group> Future for GatherFuture<G> {
         loop {
             let result = match this.watching.poll_next(context) {
                 Poll::Ready(event) => this.watching.toward_results(event),
-                Poll::Pending => match this.set_alarm() {
-                    Ok(()) => return Poll::Pending,
-                    Err(error) => Some(this.watching.fail(error)),
-                },
+                Poll::Pending => {
+                    this.watching.redraw();
+                    match this.set_alarm() {
+                        Ok(()) => return Poll::Pending,
+                        Err(error) => Some(this.watching.fail(error)),
+                    }
+                }
             };
             if let Some(result) = result {
                 this.over = true;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::board::Board;
+use super::progress::Outcome;
 use super::shape::Shape;
 use crate::error::{Error, Result, TimeoutScope};
 use crate::future::TaskFuture;
@@ -31,9 +32,9 @@ pub trait Group {
     /// `refused` instead of being told to the board.
     #[doc(hidden)]
     fn refuse(&mut self, board: &Arc<Board>, refused: &mut VecDeque<usize>);
-    /// Takes what the future at `index` came to, and keeps it here; whether it is a value.
+    /// Takes what the future at `index` came to, and keeps it here; what kind of end that is.
     #[doc(hidden)]
-    fn arrive(&mut self, index: usize) -> bool;
+    fn arrive(&mut self, index: usize) -> Outcome;
     /// The error that `index` came to, if it has arrived with one; gives it out.
     #[doc(hidden)]
     fn error(&mut self, index: usize) -> Option<Error>;
@@ -85,14 +86,18 @@ impl<T> Part<T> {
         }
     }
 
-    pub(super) fn arrive(&mut self) -> bool {
+    pub(super) fn arrive(&mut self) -> Outcome {
         if let Part::Waiting(_) = self {
             *self = match self.open() {
                 Ok(value) => Part::Arrived(value),
                 Err(error) => Part::Failed(Box::new(error)),
             };
         }
-        matches!(self, Part::Arrived(_))
+        match self {
+            Part::Arrived(_) => Outcome::Done,
+            Part::Failed(error) => Outcome::of_error(error),
+            Part::Waiting(_) | Part::Gone => Outcome::Failed,
+        }
     }
 
     pub(super) fn error(&mut self) -> Option<Error> {
@@ -190,8 +195,8 @@ impl<S: Shape, T> Group for Many<S, T> {
         }
     }
 
-    fn arrive(&mut self, index: usize) -> bool {
-        self.parts.get_mut(index).is_some_and(Part::arrive)
+    fn arrive(&mut self, index: usize) -> Outcome {
+        self.parts.get_mut(index).map_or(Outcome::Failed, Part::arrive)
     }
 
     fn error(&mut self, index: usize) -> Option<Error> {

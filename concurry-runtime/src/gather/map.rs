@@ -98,14 +98,24 @@ impl<I, T> Ahead<I, T> {
         self.bound = calls.max(1);
     }
 
-    pub(crate) fn describe(&self, name: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
+    /// How many calls have results that were not taken.
+    pub(crate) fn ahead(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn describe(&self, name: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
         name.field("ahead", &self.calls.len()).field("look_ahead", &self.bound).finish()
     }
 }
 
 impl<I: Iterator, T> Ahead<I, T> {
     pub(crate) fn new(inputs: I) -> Self {
-        Ahead { inputs: inputs.fuse(), bound: LOOK_AHEAD, calls: VecDeque::new() }
+        Ahead::of(inputs, None)
+    }
+
+    /// With another bound than the usual one, if there is one.
+    pub(crate) fn of(inputs: I, bound: Option<usize>) -> Self {
+        Ahead { inputs: inputs.fuse(), bound: bound.unwrap_or(LOOK_AHEAD), calls: VecDeque::new() }
     }
 
     fn draw(&mut self, call: &mut impl FnMut(I::Item) -> TaskFuture<T>) -> bool {

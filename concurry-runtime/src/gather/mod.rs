@@ -24,6 +24,7 @@ pub use awaiting::GatherFuture;
 pub use into::IntoGather;
 pub(crate) use map::Ahead;
 pub use map::{Map, map};
+pub(crate) use progress::print_lines_only;
 pub use progress::{ProgressBar, ProgressIter};
 pub(crate) use unordered::AheadUnordered;
 pub use unordered::{MapUnordered, map_unordered};
@@ -143,8 +144,8 @@ impl<G: Group> Gather<G> {
         loop {
             match watching.next() {
                 Event::Settled(index) => {
-                    let ok = watching.group.arrive(index);
-                    watching.count(ok);
+                    let outcome = watching.group.arrive(index);
+                    watching.count(outcome);
                 }
                 Event::Complete => {
                     watching.end(End::Done);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::board::Board;
 use super::group::{Group, Part};
 use super::into::{IntoGather, Seal, marker};
+use super::progress::Outcome;
 use crate::error::{Error, Result, TimeoutScope};
 use crate::future::TaskFuture;
 use crate::future::slot::Notify;
@@ -35,10 +36,10 @@ macro_rules! tuple {
                 $(self.$index.refuse(&board, $index, refused);)+
             }
 
-            fn arrive(&mut self, index: usize) -> bool {
+            fn arrive(&mut self, index: usize) -> Outcome {
                 match index {
                     $($index => self.$index.arrive(),)+
-                    _ => false,
+                    _ => Outcome::Failed,
                 }
             }
 

@@ -96,13 +96,14 @@ impl<I, T> AheadUnordered<I, T> {
         self.bound = calls.max(1);
     }
 
-    fn ahead(&self) -> usize {
+    /// How many calls have results that were not taken.
+    pub(crate) fn ahead(&self) -> usize {
         self.places.len() - self.free.len()
     }
 
     /// On a worker's thread, gives up calls that it would have to run itself; whether there is one.
     fn refuse(&mut self) -> bool {
-        if here::is_worker() {
+        if here::looks() {
             let board: Arc<dyn Notify> = self.board.clone();
             let refused = self.places.iter().enumerate().filter(|(_, entry)| {
                 entry.as_ref().is_some_and(|(_, future)| future.refusal().is_some() && future.0.slot().unwatch(&board))
@@ -117,16 +118,21 @@ impl<I, T> AheadUnordered<I, T> {
         !self.batch.is_empty() || self.board.read(&mut self.batch)
     }
 
-    pub(crate) fn describe(&self, name: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
+    fn describe(&self, name: &mut fmt::DebugStruct<'_, '_>) -> fmt::Result {
         name.field("ahead", &self.ahead()).field("look_ahead", &self.bound).finish()
     }
 }
 
 impl<I: Iterator, T> AheadUnordered<I, T> {
     pub(crate) fn new(inputs: I) -> Self {
+        AheadUnordered::of(inputs, None)
+    }
+
+    /// With another bound than the usual one, if there is one.
+    pub(crate) fn of(inputs: I, bound: Option<usize>) -> Self {
         AheadUnordered {
             inputs: inputs.fuse(),
-            bound: LOOK_AHEAD,
+            bound: bound.unwrap_or(LOOK_AHEAD),
             drawn: 0,
             places: Vec::new(),
             free: Vec::new(),

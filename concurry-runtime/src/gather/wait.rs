@@ -1,8 +1,6 @@
 //! [`wait`]: sorts futures into those that are done and those that are not, when enough of them are.
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::board::Board;
 use crate::call::here;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::future::TaskFuture;
 use crate::future::slot::Notify;
 use crate::words::{self, Words};
@@ -44,18 +42,7 @@ impl Words for ReturnWhen {
     ];
 }
 
-impl fmt::Display for ReturnWhen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(words::word(*self))
-    }
-}
-
-impl FromStr for ReturnWhen {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self, Error> {
-        words::parse(text)
-    }
-}
+words::in_words!(ReturnWhen);
 
 /// What [`wait`] found, each part in the order that the futures were given in.
 #[derive(Debug)]
@@ -105,7 +92,7 @@ fn watch<T: Send + 'static>(futures: &[TaskFuture<T>], until: ReturnWhen, deadli
         future.0.slot().watch(board.clone(), index);
     }
     let mut left = futures.len();
-    if here::is_worker() {
+    if here::looks() {
         let board: Arc<dyn Notify> = board.clone();
         left -= futures.iter().filter(|future| future.refusal().is_some() && future.0.slot().unwatch(&board)).count();
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::board::Board;
 use super::group::Group;
-use super::progress::{End, ProgressBar};
+use super::progress::{End, Outcome, ProgressBar};
 use crate::call::here;
 use crate::error::{Error, Result};
 
@@ -78,7 +78,7 @@ impl<G: Group> Watching<G> {
 
     /// On a worker's thread, gives up what it would have to run itself; whether there is something to read then.
     fn refuse(&mut self) -> bool {
-        if !std::mem::replace(&mut self.looked, true) && here::is_worker() {
+        if !std::mem::replace(&mut self.looked, true) && here::looks() {
             self.group.refuse(&self.board, &mut self.batch);
         }
         !self.batch.is_empty()
@@ -93,8 +93,8 @@ impl<G: Group> Watching<G> {
             if self.refuse() {
                 continue;
             }
-            // A bar on a terminal shows the time that passes.
-            let redraw = self.bar.as_ref().and_then(ProgressBar::redraw_at);
+            // A bar shows the time that passes.
+            let redraw = self.redraw_at();
             let until = [self.deadline, redraw].into_iter().flatten().min();
             if !self.board.wait(&mut self.batch, until) {
                 if self.late() {
@@ -105,7 +105,12 @@ impl<G: Group> Watching<G> {
         }
     }
 
-    fn redraw(&self) {
+    /// When the bar should be shown again though nothing happens.
+    pub(super) fn redraw_at(&self) -> Option<Instant> {
+        self.bar.as_ref().map(ProgressBar::redraw_at)
+    }
+
+    pub(super) fn redraw(&self) {
         if let Some(bar) = &self.bar {
             bar.redraw();
         }
@@ -127,9 +132,9 @@ impl<G: Group> Watching<G> {
     }
 
     /// Counts a future whose result was taken.
-    pub(super) fn count(&self, ok: bool) {
+    pub(super) fn count(&self, outcome: Outcome) {
         if let Some(bar) = &self.bar {
-            bar.count(1, !ok);
+            bar.count(1, outcome);
         }
     }
 
@@ -151,9 +156,9 @@ impl<G: Group> Watching<G> {
     pub(super) fn toward_results(&mut self, event: Event) -> Option<Result<G::Results>> {
         match event {
             Event::Settled(index) => {
-                let ok = self.group.arrive(index);
-                self.count(ok);
-                let error = if ok { None } else { self.group.error(index) };
+                let outcome = self.group.arrive(index);
+                self.count(outcome);
+                let error = if outcome == Outcome::Done { None } else { self.group.error(index) };
                 error.map(|error| self.fail(error))
             }
             Event::Complete => {
@@ -169,7 +174,7 @@ impl<G: Group> Watching<G> {
 
     /// Ends it all with `error`.
     pub(super) fn fail(&mut self, error: Error) -> Result<G::Results> {
-        self.end(End::Failed);
+        self.end(End::of_error(&error));
         Err(error)
     }
 }

@@ -1,87 +1,14 @@
-//! [`Limits`]: limits as a method sees them; and the ways to acquire, which sets and pools share.
+//! [`Limits`]: limits as a method sees them.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::acquisition::Acquisition;
+use super::asking::{Asker, Who, ways_to_acquire};
 use super::keeper::{Holder, Keeper};
-use super::request::{IntoRequest, Patience};
 use super::stats::LimitSetStats;
-use super::waiting::{AcquireFuture, wait};
-use crate::error::{Error, Result, TimeoutScope};
-
-/// Who asks, and whom.
-#[derive(Clone)]
-pub(super) struct Counter {
-    pub(super) keeper: Arc<dyn Keeper>,
-    /// A worker's; `None` for code outside workers.
-    pub(super) holder: Option<Holder>,
-    /// The set of a pool of sets that serves this call, if it may not be any.
-    pub(super) set: Option<u32>,
-    /// When the call that asks is over.
-    pub(super) deadline: Option<Instant>,
-}
-
-impl Counter {
-    /// For code outside workers.
-    pub(super) fn outside(keeper: Arc<dyn Keeper>) -> Self {
-        Counter { keeper, holder: None, set: None, deadline: None }
-    }
-
-    /// Who asks on this thread, and stays on it until it has an answer.
-    fn holder(&self) -> Holder {
-        self.holder.unwrap_or_else(Holder::this_thread)
-    }
-
-    pub(super) fn acquire<M>(&self, wanted: impl IntoRequest<M>) -> Result<Acquisition> {
-        self.acquire_until(wanted, Patience::Endless, None)
-    }
-
-    pub(super) fn acquire_within<M>(&self, wanted: impl IntoRequest<M>, timeout: Duration) -> Result<Acquisition> {
-        self.acquire_until(wanted, Patience::Limited, Some(timeout))
-    }
-
-    fn acquire_until<M>(
-        &self,
-        wanted: impl IntoRequest<M>,
-        patience: Patience,
-        timeout: Option<Duration>,
-    ) -> Result<Acquisition> {
-        let patience = if self.deadline.is_some() { Patience::Limited } else { patience };
-        let request = self.keeper.plan().request(wanted, patience, self.set)?;
-        let holder = self.holder();
-        if self.keeper.is_near() {
-            // Where that is cheap, it is tried without anything to wait with.
-            if let Some(grant) = self.keeper.attempt(holder, &request)? {
-                return Ok(Acquisition::new(self.keeper.clone(), holder, grant));
-            }
-        }
-        let own = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let until = [own, self.deadline].into_iter().flatten().min();
-        let asks = request.asks.clone();
-        wait(&self.keeper, holder, request, until).unwrap_or_else(|| {
-            if until == own {
-                Err(Error::timed_out_waiting(self.keeper.plan().tell(&asks), timeout))
-            } else {
-                Err(Error::timed_out(TimeoutScope::Call, None))
-            }
-        })
-    }
-
-    pub(super) fn try_acquire<M>(&self, wanted: impl IntoRequest<M>) -> Result<Option<Acquisition>> {
-        let request = self.keeper.plan().request(wanted, Patience::Limited, self.set)?;
-        let holder = self.holder();
-        let grant = self.keeper.attempt(holder, &request)?;
-        Ok(grant.map(|grant| Acquisition::new(self.keeper.clone(), holder, grant)))
-    }
-
-    pub(super) fn acquire_async<M>(&self, wanted: impl IntoRequest<M>) -> AcquireFuture {
-        // A future may be dropped by whoever waits for several things, so its wait is not taken for endless.
-        let request = self.keeper.plan().request(wanted, Patience::Limited, self.set);
-        AcquireFuture::new(self.keeper.clone(), self.holder.unwrap_or(Holder::NOBODY), request)
-    }
-}
+use crate::bell::Watch;
+use crate::error::{Error, Result};
 
 /// The limits that a method's pool was given: what [`CallContext::limits`](crate::CallContext::limits) returns.
 ///
@@ -104,72 +31,49 @@ impl Counter {
 /// ```
 #[derive(Clone, Default)]
 pub struct Limits {
-    counter: Option<Counter>,
+    here: Option<Box<(Arc<dyn Keeper>, Who)>>,
 }
 
 impl Limits {
     /// Those of `keeper`, for `holder`.
     pub(crate) fn new(keeper: Arc<dyn Keeper>, holder: Holder) -> Self {
-        Limits { counter: Some(Counter { keeper, holder: Some(holder), set: None, deadline: None }) }
+        Limits { here: Some(Box::new((keeper, Who { holder: Some(holder), ..Who::OUTSIDE.clone() }))) }
     }
 
     /// The same for one call: `task` tells it from others that its worker runs at the same time, zero if it runs one at
-    /// a time; `set` is where its permit comes from; at `deadline` waits end.
-    pub(crate) fn for_call(&self, task: u64, set: Option<u32>, deadline: Option<Instant>) -> Self {
-        let mut limits = self.clone();
-        if let Some(counter) = &mut limits.counter {
-            counter.holder = counter.holder.map(|holder| Holder { task, ..holder });
-            counter.set = set;
-            counter.deadline = deadline;
-        }
-        limits
+    /// a time; `set` is where its permit comes from; at `deadline` waits end, or when `watch` tells.
+    pub(crate) fn for_call(
+        &self,
+        task: u64,
+        set: Option<u32>,
+        deadline: Option<Instant>,
+        watch: impl FnOnce() -> Option<Watch>,
+    ) -> Self {
+        let here = self.here.as_deref().map(|(keeper, who)| {
+            let holder = who.holder.map(|holder| Holder { task, ..holder });
+            Box::new((keeper.clone(), Who { holder, set, deadline, watch: watch() }))
+        });
+        Limits { here }
     }
 
-    fn counter(&self) -> Result<&Counter> {
-        self.counter.as_ref().ok_or_else(|| {
+    fn here(&self) -> Result<&(Arc<dyn Keeper>, Who)> {
+        self.here.as_deref().ok_or_else(|| {
             Error::limit("there are no limits here: give the pool some by `.limits(..)` or `.limits_per_worker(..)`")
         })
     }
 
-    /// Takes all that is asked for, waiting for as long as it takes; a call with a timeout waits no longer than that.
-    ///
-    /// # Errors
-    /// [`Error::Limit`] at once, if it can never be had: an unknown key, more than there is, a key twice, or what only
-    /// this worker itself could give back. [`Error::TimedOut`] when the call's time is up.
-    pub fn acquire<M>(&self, request: impl IntoRequest<M>) -> Result<Acquisition> {
-        self.counter()?.acquire(request)
+    fn asker(&self) -> Result<Asker<'_>> {
+        let (keeper, who) = self.here()?;
+        Ok(Asker { keeper: keeper.clone(), who })
     }
 
-    /// As [`acquire`](Self::acquire), waiting no longer than `timeout`.
-    ///
-    /// # Errors
-    /// As [`acquire`](Self::acquire); [`Error::TimedOut`] of [`TimeoutScope::Wait`] when `timeout` is over.
-    pub fn acquire_within<M>(&self, request: impl IntoRequest<M>, timeout: Duration) -> Result<Acquisition> {
-        self.counter()?.acquire_within(request, timeout)
-    }
-
-    /// Takes all that is asked for if it is there now and nobody waits for it; `None` otherwise.
-    ///
-    /// # Errors
-    /// As [`acquire`](Self::acquire), but what this worker itself holds is `None`.
-    pub fn try_acquire<M>(&self, request: impl IntoRequest<M>) -> Result<Option<Acquisition>> {
-        self.counter()?.try_acquire(request)
-    }
-
-    /// As [`acquire`](Self::acquire), without blocking the thread. The future takes its place in line when it is first
-    /// polled and leaves it when it is dropped.
-    pub fn acquire_async<M>(&self, request: impl IntoRequest<M>) -> AcquireFuture {
-        match self.counter() {
-            Ok(counter) => counter.acquire_async(request),
-            Err(error) => AcquireFuture::wrong(error),
-        }
-    }
+    ways_to_acquire!("", "; or what only this worker itself could give back");
 
     /// The value that the set was configured with. With several sets that differ in it there is none here; ask the
-    /// [`Acquisition`].
+    /// [`Acquisition`](crate::Acquisition).
     pub fn config(&self, key: &str) -> Option<&str> {
-        let Counter { keeper, set, .. } = self.counter.as_ref()?;
-        let sets = match set {
+        let (keeper, who) = self.here.as_deref()?;
+        let sets = match &who.set {
             Some(set) => std::slice::from_ref(keeper.plan().set(*set)?),
             None => &keeper.plan().sets,
         };
@@ -182,18 +86,18 @@ impl Limits {
     /// # Errors
     /// [`Error::Limit`] where there are none; an error of the link where they are kept in another process.
     pub fn stats(&self) -> Result<Vec<LimitSetStats>> {
-        self.counter()?.keeper.stats()
+        self.here()?.0.stats()
     }
 
     /// Whether the pool has no limits.
     pub fn is_empty(&self) -> bool {
-        self.counter.is_none()
+        self.here.is_none()
     }
 }
 
 impl fmt::Debug for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sets = self.counter.iter().flat_map(|counter| &counter.keeper.plan().sets);
+        let sets = self.here.iter().flat_map(|here| &here.0.plan().sets);
         f.debug_list().entries(sets.map(|set| set.limits.iter().map(ToString::to_string).collect::<Vec<_>>())).finish()
     }
 }

@@ -100,6 +100,8 @@ pub(crate) trait Keeper: Send + Sync {
     fn give_back(&self, holder: Holder, grant: Grant, end: End);
     /// Gives back whatever a worker holds that is gone, and takes it out of all lines.
     fn release_all(&self, worker: u64);
+    /// A thread is about to sleep until a reply comes: does what may bring the reply for a moment, or until `done`.
+    fn attend(&self, _done: &mut dyn FnMut() -> bool) {}
     /// How the sets stand.
     fn stats(&self) -> Result<Vec<LimitSetStats>>;
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::call::{Permit, Turn};
 use super::clock::Clock;
 use super::definition::Definition;
-use super::few::Few;
 use super::keeper::{End, Grant, Holder, Keeper, Reply, TicketId};
 use super::plan::Plan;
 use super::request::{Ask, Patience, Request};
@@ -14,6 +13,7 @@ use super::stats::LimitSetStats;
 use super::waiting::Ticket;
 use crate::balance::{Balancer, LoadBalancing, Loads, balancer};
 use crate::error::{Error, Result};
+use crate::few::Few;
 
 /// Keeps the state of sets here.
 pub(crate) struct Local {

@@ -17,14 +17,15 @@
 //! [`LimitSource`], gets a turn from it for each call if it throttles, and puts [`Limits`] into the context of calls.
 
 mod acquisition;
+mod asking;
 mod call;
 mod clock;
 mod definition;
-mod few;
 mod handle;
 mod keeper;
 mod limiting;
 mod local;
+mod manual;
 mod plan;
 mod pool;
 mod rate;
@@ -39,6 +40,7 @@ mod window;
 
 pub use acquisition::Acquisition;
 pub use handle::Limits;
+pub use manual::TestClock;
 pub use pool::LimitPool;
 pub use rate::RateAlgorithm;
 pub use request::{IntoRequest, Wanted};
@@ -48,6 +50,8 @@ pub use stats::{LimitSetStats, LimitStats};
 pub use waiting::AcquireFuture;
 pub use window::Window;
 
+#[cfg(test)]
+pub(crate) use remote::{Answer, Question};
 pub(crate) use {
     call::{Permit, Turn},
     keeper::{Holder, Keeper},

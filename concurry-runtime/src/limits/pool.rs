@@ -2,15 +2,11 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use super::acquisition::Acquisition;
-use super::handle::Counter;
+use super::asking::{Asker, Who, ways_to_acquire};
 use super::local::Local;
-use super::request::IntoRequest;
 use super::set::LimitSet;
 use super::stats::LimitSetStats;
-use super::waiting::AcquireFuture;
 use crate::balance::LoadBalancing;
 use crate::error::Result;
 
@@ -70,44 +66,11 @@ impl LimitPool {
         self.local.get_or_init(make).as_ref().map_err(Clone::clone)
     }
 
-    fn counter(&self) -> Result<Counter> {
-        Ok(Counter::outside(self.local()?.clone()))
+    fn asker(&self) -> Result<Asker<'static>> {
+        Ok(Asker { keeper: self.local()?.clone(), who: Who::OUTSIDE })
     }
 
-    /// Takes all that is asked for from one of the sets, waiting for as long as it takes.
-    ///
-    /// # Errors
-    /// [`Error::Limit`](crate::Error::Limit) at once, if none of the sets could ever serve it, or if a set or the pool
-    /// itself cannot be.
-    pub fn acquire<M>(&self, request: impl IntoRequest<M>) -> Result<Acquisition> {
-        self.counter()?.acquire(request)
-    }
-
-    /// As [`acquire`](Self::acquire), waiting no longer than `timeout`.
-    ///
-    /// # Errors
-    /// As [`acquire`](Self::acquire); [`Error::TimedOut`](crate::Error::TimedOut) of
-    /// [`TimeoutScope::Wait`](crate::TimeoutScope::Wait) when `timeout` is over.
-    pub fn acquire_within<M>(&self, request: impl IntoRequest<M>, timeout: Duration) -> Result<Acquisition> {
-        self.counter()?.acquire_within(request, timeout)
-    }
-
-    /// Takes all that is asked for if one of the sets has it now and nobody waits for it there; `None` otherwise.
-    ///
-    /// # Errors
-    /// As [`acquire`](Self::acquire).
-    pub fn try_acquire<M>(&self, request: impl IntoRequest<M>) -> Result<Option<Acquisition>> {
-        self.counter()?.try_acquire(request)
-    }
-
-    /// As [`acquire`](Self::acquire), without blocking the thread. The future takes its place in line when it is first
-    /// polled and leaves it when it is dropped.
-    pub fn acquire_async<M>(&self, request: impl IntoRequest<M>) -> AcquireFuture {
-        match self.counter() {
-            Ok(counter) => counter.acquire_async(request),
-            Err(error) => AcquireFuture::wrong(error),
-        }
-    }
+    ways_to_acquire!(" from one of the sets", " in all sets; or if a set or the pool itself cannot be");
 
     /// How the sets stand, in the order in which they were given.
     pub fn stats(&self) -> Vec<LimitSetStats> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::few::Few;
+use crate::few::Few;
 
 /// So much of one limit, which is named by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

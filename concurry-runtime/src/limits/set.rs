@@ -2,17 +2,14 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use super::acquisition::Acquisition;
+use super::asking::{Asker, Who, ways_to_acquire};
 use super::clock::Clock;
 use super::definition::{CALLS, Definition, Kind, Limit};
-use super::handle::Counter;
 use super::local::Local;
+use super::manual::TestClock;
 use super::rate::RateAlgorithm;
-use super::request::IntoRequest;
 use super::stats::{LimitSetStats, LimitStats};
-use super::waiting::AcquireFuture;
 use super::window::Window;
 use crate::error::Result;
 
@@ -31,8 +28,9 @@ use crate::error::Result;
 /// used.
 ///
 /// ```
-/// use concurry::prelude::*;
 /// use std::time::Duration;
+///
+/// use concurry::prelude::*;
 ///
 /// let limits = LimitSet::new()
 ///     .rate("tokens", 10_000, Window::Minutely)
@@ -120,7 +118,7 @@ impl LimitSet {
     }
 
     /// A value that goes with the set, such as a region or the name of an account; a later one of the same key replaces
-    /// it. Read it by [`Acquisition::config`].
+    /// it. Read it by [`Acquisition::config`](crate::Acquisition::config).
     pub fn config(self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.build(|definition| definition.set_config(key.into(), value.into()))
     }
@@ -128,6 +126,12 @@ impl LimitSet {
     /// The value that was given to [`config`](Self::config).
     pub fn config_value(&self, key: &str) -> Option<&str> {
         self.definition.config(key)
+    }
+
+    /// The same limits by a clock that a test moves, see [`testing::Clock`](crate::testing::Clock). It is a new set, of
+    /// which nothing is taken.
+    pub fn with_clock(self, clock: &TestClock) -> Self {
+        LimitSet { clock: Some(clock.inner()), local: Arc::default(), ..self }
     }
 
     pub(crate) fn definition(&self) -> &Definition {
@@ -148,44 +152,11 @@ impl LimitSet {
         self.local.get_or_init(make).as_ref().map_err(Clone::clone)
     }
 
-    fn counter(&self) -> Result<Counter> {
-        Ok(Counter::outside(self.local()?.clone()))
+    fn asker(&self) -> Result<Asker<'static>> {
+        Ok(Asker { keeper: self.local()?.clone(), who: Who::OUTSIDE })
     }
 
-    /// Takes all that is asked for, waiting for as long as it takes: `("db", 1)`, or several as an array, `Vec`, map.
-    ///
-    /// # Errors
-    /// [`Error::Limit`](crate::Error::Limit) at once, if it can never be had: an unknown key, more than there is, a key
-    /// twice; or if the set itself cannot be.
-    pub fn acquire<M>(&self, request: impl IntoRequest<M>) -> Result<Acquisition> {
-        self.counter()?.acquire(request)
-    }
-
-    /// As [`acquire`](Self::acquire), waiting no longer than `timeout`.
-    ///
-    /// # Errors
-    /// As [`acquire`](Self::acquire); [`Error::TimedOut`](crate::Error::TimedOut) of
-    /// [`TimeoutScope::Wait`](crate::TimeoutScope::Wait) when `timeout` is over.
-    pub fn acquire_within<M>(&self, request: impl IntoRequest<M>, timeout: Duration) -> Result<Acquisition> {
-        self.counter()?.acquire_within(request, timeout)
-    }
-
-    /// Takes all that is asked for if it is there now and nobody waits for it; `None` otherwise.
-    ///
-    /// # Errors
-    /// As [`acquire`](Self::acquire).
-    pub fn try_acquire<M>(&self, request: impl IntoRequest<M>) -> Result<Option<Acquisition>> {
-        self.counter()?.try_acquire(request)
-    }
-
-    /// As [`acquire`](Self::acquire), without blocking the thread. The future takes its place in line when it is first
-    /// polled and leaves it when it is dropped.
-    pub fn acquire_async<M>(&self, request: impl IntoRequest<M>) -> AcquireFuture {
-        match self.counter() {
-            Ok(counter) => counter.acquire_async(request),
-            Err(error) => AcquireFuture::wrong(error),
-        }
-    }
+    ways_to_acquire!("", "; or if the set itself cannot be");
 
     /// How the set stands. One that was never used, or cannot be, has all that it was built with.
     pub fn stats(&self) -> LimitSetStats {
@@ -201,7 +172,7 @@ impl LimitSet {
         }
     }
 
-    /// A set of which time is what a test says.
+    /// A set of which time is what a test of ours says.
     #[cfg(test)]
     pub(crate) fn clocked(mut self, clock: &Clock) -> Self {
         self.clock = Some(clock.clone());

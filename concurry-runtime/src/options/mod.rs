@@ -15,11 +15,14 @@ use std::fmt;
 
 pub(crate) use settings::Settings;
 
+#[cfg(feature = "ray")]
+use crate::backend::ray::RayOptions;
 use crate::balance::LoadBalancing;
 use crate::config::{Attributes, Layer, Sources};
 use crate::error::{Error, Result};
 use crate::limits::{LimitSource, Limiting};
-use crate::retry::Retry;
+use crate::mode::Mode;
+use crate::retry::{Retries, Retry};
 use crate::worker::{Method, Worker};
 
 /// What a builder holds.
@@ -35,6 +38,8 @@ pub struct Options {
     retry_methods: Vec<(String, Retry)>,
     limits: Option<LimitSource>,
     limits_per_worker: Option<LimitSource>,
+    #[cfg(feature = "ray")]
+    ray: RayOptions,
 }
 
 impl Options {
@@ -50,6 +55,8 @@ impl Options {
             retry_methods: Vec::new(),
             limits: None,
             limits_per_worker: None,
+            #[cfg(feature = "ray")]
+            ray: RayOptions::default(),
         }
     }
 
@@ -84,6 +91,12 @@ impl Options {
         self.limits_per_worker = Some(limits);
     }
 
+    #[cfg(feature = "ray")]
+    #[doc(hidden)]
+    pub fn set_ray(&mut self, ray: RayOptions) {
+        self.ray = ray;
+    }
+
     /// The limits of a pool with these settings; an error where such limits cannot be.
     fn limiting(&self, settings: &Settings) -> Result<Limiting> {
         let worker = self.worker;
@@ -110,6 +123,14 @@ impl Options {
         let mut settings = self.resolve_values()?;
         settings.limiting = limits.limiting(&settings)?;
         Ok(settings)
+    }
+
+    /// What holds for calls that run here and now where nobody has said anything, but for the attribute's name.
+    pub(crate) fn unsaid(self) -> Settings {
+        let mut sources = Sources::default();
+        sources.builder.mode = Some(Mode::Sync);
+        sources.attribute.name = self.attributes.layer().name;
+        Settings::put_together(self, sources.values(None), Retries::default())
     }
 
     fn resolve_values(self) -> Result<Settings> {

@@ -56,9 +56,9 @@ fn unknown(name: &str, options: &Options) -> String {
     let known: Vec<&str> = options.methods.iter().map(|method| method.name).collect();
     let near = nearest(name, known.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
     format!(
-        "`retry_method` names `{name}`, but there is no such method{}; there are `{}`",
-        near.unwrap_or_default(),
-        known.join("`, `")
+        "`retry_method` names `{name}`, but there is no such method among `{}`{}",
+        known.join("`, `"),
+        near.unwrap_or_default()
     )
 }
 

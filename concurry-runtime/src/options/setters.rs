@@ -44,11 +44,14 @@ macro_rules! __option_setters {
             self
         }
 
-        /// Runs `hook` in each worker before its constructor, each time that a worker starts.
+        /// Runs `hook` in each worker before its constructor, each time that a worker starts; with `preload` after the
+        /// constructor, which has run elsewhere then.
         pub fn on_worker_start(mut self, hook: fn()) -> Self {
             self.$field.set_on_worker_start(hook);
             self
         }
+
+        $crate::__ray_setter!($field);
     };
     (@table $field:tt $($(#[$doc:meta])* $option:ident: $kind:ident { $($rest:tt)* })*) => {
         $($crate::__option_setters!(@one $field $option $kind [$(#[$doc])*]);)*
@@ -64,6 +67,9 @@ macro_rules! __option_setters {
     };
     (@one $field:tt $option:ident Balancing $doc:tt) => {
         $crate::__option_setters!(@setter $field $option $doc $crate::__private::LoadBalancing);
+    };
+    (@one $field:tt $option:ident Full $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc $crate::__private::OnFull);
     };
     (@one $field:tt $option:ident Count $doc:tt) => {
         $crate::__option_setters!(@setter $field $option $doc usize);
@@ -83,6 +89,9 @@ macro_rules! __option_setters {
     (@one $field:tt $option:ident Span $doc:tt) => {
         $crate::__option_setters!(@setter $field $option $doc $crate::__private::std::time::Duration);
     };
+    (@one $field:tt $option:ident Size $doc:tt) => {
+        $crate::__option_setters!(@setter $field $option $doc u64);
+    };
     (@setter $field:tt $option:ident [$($doc:tt)*] $type:ty) => {
         $($doc)*
         pub fn $option(mut self, $option: $type) -> Self {
@@ -91,4 +100,26 @@ macro_rules! __option_setters {
             self
         }
     };
+}
+
+/// The setter of what only mode `ray` goes by, where that is built.
+#[cfg(feature = "ray")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __ray_setter {
+    ($field:tt) => {
+        /// Where the Ray cluster is and what each worker needs of it, in mode `ray`.
+        pub fn ray(mut self, ray: $crate::__private::RayOptions) -> Self {
+            self.$field.set_ray(ray);
+            self
+        }
+    };
+}
+
+/// Nothing, where mode `ray` is not built.
+#[cfg(not(feature = "ray"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __ray_setter {
+    ($field:tt) => {};
 }

@@ -36,6 +36,8 @@ fn options() -> Options {
         retry_methods: Vec::new(),
         limits: None,
         limits_per_worker: None,
+        #[cfg(feature = "ray")]
+        ray: RayOptions::default(),
     }
 }
 
@@ -94,6 +96,8 @@ fn a_value_that_is_not_allowed_names_its_source_and_what_is() {
     assert!(many.starts_with("Llm: CONCURRY_MAX_WORKERS is `65537`") && many.contains("from 1 to 65536"), "{many}");
     let many = refused(with(|o| o.said.max_workers = Some(65_537)), &[]);
     assert!(many.contains("65537 (from the builder)") && many.contains("from 1 to 65536"), "{many}");
+    let memory = refused(with(|o| o.said.max_memory = Some(0)), &[("CONCURRY_MODE", "process")]);
+    assert!(memory.contains("`max_memory` is 0B (from the builder), but it must be a size"), "{memory}");
     let name = refused(with(|o| o.said.name = Some(String::new())), &[]);
     assert!(name.contains("`name`") && name.contains("not empty"), "{name}");
 }
@@ -117,6 +121,34 @@ fn sync_refuses_what_it_cannot_be_and_names_both_sources() {
         &[],
     );
     assert!(demand.contains("`on_demand` is true (from the builder)"), "{demand}");
+}
+
+#[test]
+fn memory_is_bounded_where_a_worker_has_its_own() {
+    let bounded = [("CONCURRY_MAX_MEMORY", "512MiB")];
+    for mode in ["sync", "thread", "async"] {
+        let text = refused(options(), &[bounded[0], ("CONCURRY_MODE", mode)]);
+        for part in
+            ["`max_memory` is 512MiB (from CONCURRY_MAX_MEMORY)", mode, "(from CONCURRY_MODE)", "mode `process`"]
+        {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+    let settings = resolve(options(), &[bounded[0], ("CONCURRY_MODE", "process")]).unwrap();
+    assert_eq!(settings.max_memory, Some(512 << 20));
+}
+
+#[test]
+fn what_is_forked_is_a_process() {
+    let preload = ("CONCURRY_PRELOAD", "true");
+    for mode in ["sync", "thread", "async"] {
+        let text = refused(options(), &[preload, ("CONCURRY_MODE", mode)]);
+        for part in ["`preload` is true (from CONCURRY_PRELOAD)", mode, "(from CONCURRY_MODE)", "use mode `process`"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!resolve(options(), &[("CONCURRY_PRELOAD", "false"), ("CONCURRY_MODE", mode)]).unwrap().preload);
+    }
+    assert!(resolve(options(), &[preload, ("CONCURRY_MODE", "process")]).unwrap().preload);
 }
 
 #[test]

@@ -9,22 +9,25 @@ use std::sync::atomic::Ordering;
 use serde::de::DeserializeOwned;
 
 use super::core::{Core, Engine};
-use super::{Handle, Pool};
+use super::room::{Entry, Held};
+use super::{Handle, Pool, Reserve};
 #[cfg(feature = "tokio")]
 use crate::backend::event_loop::EventLoops;
 use crate::backend::inline::InlineWorker;
-use crate::backend::process::Processes;
+use crate::backend::process::{Processes, watch_forks};
 use crate::backend::thread::Threads;
 use crate::backend::{Backend, Recipe};
-use crate::call::{AnyCall, CallCell, Care, DecodeFn, Header, Ledger, NONE, Payload, Replay, Terms};
+use crate::call::{AnyCall, CallCell, Care, DecodeFn, Header, Ledger, More, NONE, Payload, Replay, Terms};
 use crate::context;
 use crate::error::{Error, Result};
+use crate::fork::is_fork;
 use crate::future::{Args, TaskFuture, gather_args};
 use crate::mode::Mode;
+use crate::observe::{News, Seen};
 use crate::options::Options;
 use crate::panics;
-use crate::wire::codec::{self, Codec};
-use crate::worker::{Method, Worker};
+use crate::wire::codec;
+use crate::worker::{Method, OfAKind, Wire, Worker};
 
 /// What every client of a pool can do, whatever its worker: the generated clients, `TaskPool` and `TaskWorkerClient`
 /// implement it. Everything that concerns the pool as a whole is on [`Pool`], to which each of them derefs.
@@ -36,6 +39,42 @@ pub trait WorkerClient: Clone + Deref<Target = Pool> {
     /// its calls resolve to [`Error::Invalid`].
     #[must_use]
     fn worker(&self, index: usize) -> Self;
+
+    /// Waits, without a thread, until the pool has room for a call (`max_pending`), and returns a client that has a place:
+    /// its first call neither waits nor is refused. Who waits is served in order; a client that is dropped without a call
+    /// gives its place back. Where `max_pending` is not set there is always room.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] where the pool is stopped, before or meanwhile.
+    ///
+    /// ```
+    /// use concurry::prelude::*;
+    ///
+    /// #[derive(Default)]
+    /// struct Doubler;
+    ///
+    /// #[worker(mode = "thread", max_pending = 2)]
+    /// impl Doubler {
+    ///     pub fn double(&self, x: u64) -> u64 {
+    ///         x * 2
+    ///     }
+    /// }
+    ///
+    /// async fn all(pool: &DoublerClient) -> concurry::Result<Vec<u64>> {
+    ///     let mut futures = Vec::new();
+    ///     for x in 0..100 {
+    ///         futures.push(pool.reserve().await?.double(x));
+    ///     }
+    ///     gather(futures).await
+    /// }
+    /// ```
+    fn reserve(&self) -> Reserve<Self> {
+        Reserve::new(self.clone())
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    fn holding(&self, held: Held) -> Self;
 
     /// Calls every worker, and returns their futures in the order of the workers. On demand there are no lasting
     /// workers, and nothing is called.
@@ -52,12 +91,24 @@ pub struct Client<W: Worker> {
     pinned: usize,
     /// How messages leave this process, where they do.
     remote: Option<crate::worker::Wire<W>>,
+    /// The place that its first call has, where it has been waited for.
+    held: Option<Arc<Held>>,
+    /// Waits for a place where there is none, whatever the options say.
+    patient: bool,
     marker: PhantomData<fn() -> W>,
 }
 
 impl<W: Worker> Clone for Client<W> {
     fn clone(&self) -> Self {
-        Client { pool: self.pool.clone(), pinned: self.pinned, remote: self.remote, marker: PhantomData }
+        let Client { pool, pinned, remote, held, patient, .. } = self;
+        Client {
+            pool: pool.clone(),
+            pinned: *pinned,
+            remote: *remote,
+            held: held.clone(),
+            patient: *patient,
+            marker: PhantomData,
+        }
     }
 }
 
@@ -79,11 +130,19 @@ pub fn start<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
 
 fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
     let settings = options.resolve()?;
+    if settings.mode != Mode::Sync {
+        if is_fork() {
+            return Err(Error::in_a_fork());
+        }
+        watch_forks();
+    }
     panics::install();
     let name = settings.name.clone();
     let recipe = Arc::new(Recipe::<W> {
         init,
         start_hook: settings.on_worker_start,
+        init_timeout: settings.init_timeout,
+        max_calls: settings.max_calls_per_worker,
         pool_name: Arc::from(name.as_str()),
         limiting: settings.limiting.clone(),
     });
@@ -92,13 +151,8 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
         Mode::Sync => (Engine::Inline(Box::new(InlineWorker::start(recipe)?)), None),
         Mode::Thread => (workers(Box::new(Threads::new(recipe))), None),
         Mode::Process => {
-            let wire = W::wire().ok_or_else(|| {
-                Error::unsupported(format!(
-                    "{} is `#[worker(local)]`, whose messages cannot leave this process; use mode `thread`, or drop `local` and make its arguments and results serializable",
-                    W::NAME
-                ))
-            })?;
-            (workers(Box::new(Processes::new(&recipe, wire)?)), Some(wire))
+            let wire = wire_of::<W>()?;
+            (workers(Box::new(Processes::new(&recipe, wire, &settings)?)), Some(wire))
         }
         #[cfg(feature = "tokio")]
         Mode::Async => (workers(Box::new(EventLoops::new(recipe))), None),
@@ -109,9 +163,15 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
                 W::NAME
             )));
         }
+        #[cfg(feature = "ray")]
+        Mode::Ray => {
+            let wire = wire_of::<W>()?;
+            (workers(Box::new(Processes::on_ray(&recipe, wire, &settings)?)), Some(wire))
+        }
+        #[cfg(not(feature = "ray"))]
         Mode::Ray => {
             return Err(Error::unsupported(format!(
-                "{}: mode `ray` is not built into this concurry; use mode `process`",
+                "{}: mode `ray` is not built into this concurry; write `concurry = {{ features = [\"ray\"] }}` in Cargo.toml, or use mode `process`",
                 W::NAME
             )));
         }
@@ -122,19 +182,34 @@ fn make<W: Worker>(options: Options, init: W::Init) -> Result<Client<W>> {
         policy: settings.retries.of(number).cloned(),
     };
     let terms: Vec<Terms> = W::METHODS.iter().enumerate().map(terms).collect();
-    let core = Core::new(settings, terms, engine);
-    let client = Client { pool: Pool(Arc::new(Handle(core.clone()))), pinned: NONE, remote, marker: PhantomData };
+    let core = Core::new(settings, terms, engine, W::KIND);
+    let pool = Pool(Arc::new(Handle(core.clone())));
+    let client = Client::of(pool, remote);
     core.make()?;
     Ok(client)
+}
+
+/// How the calls of a worker leave this process.
+fn wire_of<W: Worker>() -> Result<Wire<W>> {
+    let Some(wire) = W::wire() else {
+        return Err(Error::unsupported(format!(
+            "{} is `#[worker(local)]`, whose messages cannot leave this process; use mode `thread`, or drop `local` and make its arguments and results serializable",
+            W::NAME
+        )));
+    };
+    match wire.codec.missing() {
+        Some(missing) => Err(Error::unsupported(format!("{}: {missing}", W::NAME))),
+        None => Ok(wire),
+    }
 }
 
 impl Core {
     /// What is to be done for a call of `method` beyond running it. One that is made inside a call which has a deadline
     /// has that too.
-    fn care(&self, method: usize) -> Option<Box<Care>> {
+    fn care(&self, method: usize) -> Option<Care> {
         let terms = self.terms.get(method)?;
         let until = context::deadline();
-        (!terms.is_empty() || until.is_some()).then(|| Box::new(Care::new(terms.clone(), until)))
+        (!terms.is_empty() || until.is_some()).then(|| Care::new(terms.clone(), until))
     }
 
     /// Starts the workers that a pool has from its beginning.
@@ -163,12 +238,21 @@ impl Core {
                 return Err(error);
             }
         }
+        if let Engine::Inline(_) = &self.engine {
+            self.scene.note(News::Up(0));
+            self.scene.tell();
+        }
         self.making.store(false, Ordering::SeqCst);
         Ok(())
     }
 }
 
 impl<W: Worker> Client<W> {
+    /// A client of a pool's workers, whichever of them.
+    pub(super) fn of(pool: Pool, remote: Option<crate::worker::Wire<W>>) -> Self {
+        Client { pool, pinned: NONE, remote, held: None, patient: false, marker: PhantomData }
+    }
+
     /// Calls a method; its arguments may be futures. The message is built of them by `build`.
     pub fn call<A: Args, T: DeserializeOwned + Send + 'static>(
         &self,
@@ -229,18 +313,38 @@ impl<W: Worker> Client<W> {
                 return refuse(Error::invalid(format!("there is no worker {}; the last is {most}", self.pinned)));
             }
         }
+        if core.is_elsewhere() {
+            return refuse(Error::in_a_fork());
+        }
+        if !self.held.as_ref().is_some_and(|held| held.take()) {
+            match core.enter_room(self.patient) {
+                Entry::In => {}
+                Entry::Stopped => return Err(args),
+                Entry::Refused(error) => return refuse(error),
+            }
+        }
         if !core.accept() {
+            core.leave_room();
             return Err(args);
         }
         let ledger: Arc<dyn Ledger> = core.clone();
-        let header = Header::new(method, W::NAME, W::METHODS, ledger, self.pinned, core.care(method));
+        let more = More::of(core.care(method), Seen::submitted(&core.scene));
+        let header = Header::new(method, W::KIND, ledger, self.pinned, more);
         let remote = self.remote.and_then(|wire| decode.map(|decode| (wire.codec, decode)));
         match args.ready() {
-            Ok(values) => {
-                let cell = CallCell::new(header, Payload::Expected(None), remote);
-                self.launch(core, &cell, build(values));
-                Ok(TaskFuture(cell))
-            }
+            Ok(values) => Ok(match pack(self.remote, &header, build(values), core.settings.max_message_size) {
+                Ok(payload) => {
+                    let cell = CallCell::new(header, payload, remote);
+                    core.dispatch(cell.clone());
+                    core.scene.tell();
+                    TaskFuture(cell)
+                }
+                Err(error) => {
+                    let cell = CallCell::new(header, Payload::<W::Message>::Gone, remote);
+                    cell.fail(error, None);
+                    TaskFuture(cell)
+                }
+            }),
             Err(args) => {
                 let cell = CallCell::new(header, Payload::Expected(None), remote);
                 core.park(cell.clone(), None);
@@ -251,7 +355,13 @@ impl<W: Worker> Client<W> {
                         match values {
                             Ok(values) => {
                                 if core.unpark(cell.header().id) {
-                                    launch::<W, T>(&core, wire, &cell, build(values));
+                                    match pack(wire, cell.header(), build(values), core.settings.max_message_size) {
+                                        Ok(payload) => {
+                                            cell.provide(payload);
+                                            core.dispatch(cell.clone());
+                                        }
+                                        Err(error) => drop(cell.fail(error, None)),
+                                    }
                                 }
                             }
                             // Settling takes it out of where it waits.
@@ -267,8 +377,20 @@ impl<W: Worker> Client<W> {
         }
     }
 
-    fn launch<T: Send + 'static>(&self, core: &Arc<Core>, cell: &Arc<CallCell<W::Message, T>>, message: W::Message) {
-        launch::<W, T>(core, self.remote, cell, message);
+    /// A client whose first call has a place.
+    #[must_use]
+    pub fn holding(&self, held: Held) -> Self {
+        Client { held: Some(Arc::new(held)), ..self.clone() }
+    }
+
+    /// The same for who waits anyway, as an iterator over results does.
+    pub(crate) fn patient(&self) -> Self {
+        Client { patient: true, ..self.clone() }
+    }
+
+    /// Whether its calls are for any worker, and none has a place already.
+    pub(crate) fn is_anybodys(&self) -> bool {
+        self.pinned == NONE && self.held.is_none()
     }
 
     /// Whether its workers share no memory with this process.
@@ -289,34 +411,28 @@ impl<W: Worker> Client<W> {
     }
 }
 
-/// Gives a call its message and sends it on its way.
-fn launch<W: Worker, T: Send + 'static>(
-    core: &Arc<Core>,
+/// A message, in the form in which its call carries it: where it is sent, in so many bytes at most.
+fn pack<W: Worker>(
     wire: Option<crate::worker::Wire<W>>,
-    cell: &Arc<CallCell<W::Message, T>>,
+    header: &Header,
     message: W::Message,
-) {
-    let payload = match wire {
-        None if cell.header().care.as_ref().is_some_and(|care| care.may_repeat(0)) => {
+    most: usize,
+) -> Result<Payload<W::Message>> {
+    Ok(match wire {
+        None if header.care().is_some_and(|care| care.may_repeat(0)) => {
             let wire = W::wire().map(|wire| (wire.codec, wire.encode, wire.decode));
-            Payload::Kept(message, Replay { copy: W::copy_message, wire })
+            Payload::Kept(Box::new((message, Replay { copy: W::copy_message, wire })))
         }
         None => Payload::Typed(message),
-        Some(wire) => match encode(wire.codec, wire.encode, message) {
-            Ok(bytes) => Payload::Encoded(bytes),
-            Err(why) => {
-                cell.fail(Error::codec(format!("an argument {why}")), None);
-                return;
-            }
-        },
-    };
-    cell.provide(payload);
-    core.dispatch(cell.clone());
+        Some(wire) => {
+            Payload::Encoded(encode(wire, message, most).map_err(|why| Error::codec(format!("an argument {why}")))?)
+        }
+    })
 }
 
 /// Runs the user's `Serialize`, and lets go of the message.
-fn encode<M>(codec: Codec, encode: fn(Codec, &M) -> Result<Vec<u8>, String>, message: M) -> Result<Vec<u8>, String> {
-    let done = codec::checked(|| encode(codec, &message));
+fn encode<W: Worker>(wire: crate::worker::Wire<W>, message: W::Message, most: usize) -> Result<Vec<u8>, String> {
+    let done = codec::checked(|| (wire.encode)(wire.codec, &message, most));
     panics::dismiss(message);
     done
 }

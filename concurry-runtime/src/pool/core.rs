@@ -5,28 +5,28 @@
 //! atomics that anyone may read. Supervision (`supervise`) and stopping (`shutdown`) are the other half of this type.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use crossbeam::utils::CachePadded;
 
+use super::bundles::Bundle;
 use super::lane::{Group, Lane, Status};
+use super::room::Room;
 use super::stats::{Books, PoolStats, WorkerStats, add, get, sub};
+pub(crate) use super::tally::{ABORTED, OPEN, STOPPING};
+use super::tally::{After, Tally};
 use super::turns::{self, Line};
 use crate::backend::inline::Inline;
 use crate::backend::{Backend, Host, Link};
 use crate::balance::{Balancer, LoadBalancing, Loads, balancer};
 use crate::call::{Call, Terms};
-use crate::error::Error;
+use crate::error::{Death, Error};
+use crate::fork::is_fork;
+use crate::observe::Scene;
 use crate::options::Settings;
-
-/// Takes calls.
-pub(crate) const OPEN: u8 = 0;
-/// Takes no more; finishes what it has.
-pub(crate) const STOPPING: u8 = 1;
-/// Finishes nothing any more.
-pub(crate) const ABORTED: u8 = 2;
+use crate::worker::Kind;
 
 /// Where calls run.
 pub(crate) enum Engine {
@@ -42,7 +42,7 @@ pub(crate) struct Gate {
     /// Why a worker could not be started while the pool was being made.
     pub(crate) init_error: Option<Error>,
     /// How the last worker that was given up ended.
-    pub(crate) last_status: Option<String>,
+    pub(crate) last_death: Option<Death>,
     /// Lanes that have come up at least once.
     pub(crate) came_up: usize,
 }
@@ -53,13 +53,16 @@ type Door = Option<(Arc<dyn Link>, u64)>;
 pub(crate) struct Core {
     pub(crate) me: Weak<Core>,
     pub(crate) settings: Settings,
+    /// For whoever watches.
+    pub(crate) scene: Arc<Scene>,
     pub(crate) window: usize,
     /// What is to be done for the calls of each method.
     pub(crate) terms: Vec<Terms>,
     pub(crate) engine: Engine,
     pub(crate) groups: Vec<Mutex<Group>>,
     pub(crate) books: Vec<CachePadded<Books>>,
-    /// Whether calls may go straight to a worker that is up: each has its own queue, and a window without a bound.
+    /// Whether calls may go straight to a worker that is up: each has its own queue, a window without a bound, and nobody
+    /// counts its calls.
     pub(crate) direct: bool,
     /// Where calls wait for their turn.
     pub(super) lines: Vec<Line>,
@@ -68,16 +71,21 @@ pub(crate) struct Core {
     pub(super) balancer: Option<Box<dyn Balancer>>,
     /// Calls that wait in no lane: for arguments or for another attempt.
     parked: Mutex<HashMap<u64, (Call, Option<Duration>)>>,
-    pub(crate) phase: AtomicU8,
-    /// Calls accepted and not resolved.
-    pub(crate) outstanding: AtomicU64,
+    /// Maps whose calls travel in chunks.
+    pub(super) bundles: Mutex<Vec<Weak<dyn Bundle>>>,
+    pub(super) tally: Tally,
+    /// Places for calls, where their number is bounded.
+    pub(super) room: Option<Room>,
+    /// Calls that found no place.
+    pub(super) rejected: AtomicU64,
     /// Lanes that are not gone.
     pub(crate) live: AtomicUsize,
+    /// Lanes at rest.
+    pub(super) resting: AtomicUsize,
     pub(crate) making: AtomicBool,
-    /// How many wait at the gate.
-    pub(crate) waiters: AtomicUsize,
     /// Calls in a queue that no lane owns.
     pub(super) queued: AtomicU64,
+    /// Calls that came to an end with no worker.
     pub(super) completed: AtomicU64,
     pub(super) failed: AtomicU64,
     pub(crate) retried: AtomicU64,
@@ -86,7 +94,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(settings: Settings, terms: Vec<Terms>, engine: Engine) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, terms: Vec<Terms>, engine: Engine, kind: &'static Kind) -> Arc<Self> {
         let workers = settings.max_workers;
         let shared = settings.on_demand || settings.load_balancing == LoadBalancing::Shared;
         let group = |lanes: Vec<Lane>| Mutex::new(Group::new(lanes));
@@ -97,10 +105,16 @@ impl Core {
         };
         Arc::new_cyclic(|me| Core {
             me: me.clone(),
+            scene: Scene::new(&settings.name, settings.mode, kind, workers),
             window: settings.window(),
             balancer: if shared { None } else { balancer(settings.load_balancing) },
-            direct: !shared && settings.window() == usize::MAX,
+            direct: !shared
+                && settings.window() == usize::MAX
+                && settings.max_calls_per_worker.is_none()
+                && settings.max_memory.is_none(),
             lines: turns::lines(&settings.limiting, workers),
+            room: Room::new(settings.max_pending, settings.on_full),
+            rejected: AtomicU64::new(0),
             settings,
             terms,
             engine,
@@ -108,11 +122,11 @@ impl Core {
             books: (0..workers).map(|_| CachePadded::default()).collect(),
             doors: (0..workers).map(|_| CachePadded::default()).collect(),
             parked: Mutex::default(),
-            phase: AtomicU8::new(OPEN),
-            outstanding: AtomicU64::new(0),
+            bundles: Mutex::default(),
+            tally: Tally::new(),
             live: AtomicUsize::new(workers),
+            resting: AtomicUsize::new(0),
             making: AtomicBool::new(true),
-            waiters: AtomicUsize::new(0),
             queued: AtomicU64::new(0),
             completed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -120,6 +134,12 @@ impl Core {
             gate: Mutex::default(),
             changed: Condvar::new(),
         })
+    }
+
+    /// Whether the workers are another process's: this one is a fork of the one that made the pool.
+    #[inline]
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        is_fork() && matches!(self.engine, Engine::Workers(_))
     }
 
     pub(crate) fn host(&self) -> Option<Arc<dyn Host>> {
@@ -144,10 +164,21 @@ impl Core {
         self.balancer.is_none()
     }
 
-    /// Counts a call in; `false` where the pool takes no more.
+    /// Whether the worker has not been given up.
+    pub(super) fn is_there(&self, index: usize) -> bool {
+        !self.books[index].gone.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn phase(&self) -> u8 {
+        self.tally.phase()
+    }
+
+    /// Counts a call in; `false` where the pool takes no more, or is another process's.
     pub(crate) fn accept(&self) -> bool {
-        self.outstanding.fetch_add(1, Ordering::SeqCst);
-        let open = self.phase.load(Ordering::SeqCst) == OPEN;
+        if self.is_elsewhere() {
+            return false;
+        }
+        let open = self.tally.accept();
         if !open {
             self.resolved();
         }
@@ -167,7 +198,7 @@ impl Core {
             sub(&self.queued);
         }
         drop(before);
-        if self.phase.load(Ordering::SeqCst) == ABORTED {
+        if self.phase() == ABORTED {
             // Whoever aborted may have looked here before it came.
             call.fail(Error::stopped(), None);
         }
@@ -202,27 +233,34 @@ impl Core {
 
     /// No worker is left for this call.
     pub(crate) fn nobody(&self, call: &Call) {
-        let status = self.gate().last_status.clone();
-        let error = match self.phase.load(Ordering::SeqCst) {
+        call.fail(self.nobody_left(), None);
+    }
+
+    /// What comes of a call that no worker is left for.
+    pub(crate) fn nobody_left(&self) -> Error {
+        match self.phase() {
             // Workers that are killed on purpose have a status too.
             ABORTED => Error::stopped(),
-            STOPPING if status.is_none() => Error::stopped(),
-            _ => Error::worker_died(format!(
-                "{}; it is not started again after more than {} deaths within 60 s (`max_restarts`), and no other worker can take the call",
-                status.as_deref().unwrap_or("its worker is gone"),
-                self.settings.max_restarts,
-            )),
-        };
-        call.fail(error, None);
+            STOPPING if self.gate().last_death.is_none() => Error::stopped(),
+            _ => self.beyond_restarts(),
+        }
+    }
+
+    /// What comes of a call whose worker is not started again.
+    pub(super) fn beyond_restarts(&self) -> Error {
+        let death = self.gate().last_death.clone().unwrap_or_else(|| "its worker is gone".into());
+        Error::worker_died(death.told(format!(
+            "{}; it is not started again after more than {} deaths within {:?} (`max_restarts`, `restart_window`), and no other worker can take the call",
+            death.status, self.settings.max_restarts, self.settings.restart_window,
+        )))
     }
 
     /// One accepted call less.
     pub(crate) fn resolved(&self) {
-        if self.outstanding.fetch_sub(1, Ordering::SeqCst) == 1 {
-            if self.phase.load(Ordering::SeqCst) != OPEN {
-                self.finish_workers();
-            }
-            self.wake();
+        match self.tally.resolve() {
+            After::Nothing => {}
+            After::Wake => self.wake(),
+            After::Finish => self.finish_workers(),
         }
     }
 
@@ -245,10 +283,11 @@ impl Core {
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
+        let bundled = self.live_bundles().iter().map(|bundle| bundle.queued()).sum::<u64>();
         let mut workers = Vec::with_capacity(self.books.len());
         for (index, books) in self.books.iter().enumerate() {
             let (alive, pid) = match &self.engine {
-                Engine::Inline(_) => (self.phase.load(Ordering::SeqCst) == OPEN, None),
+                Engine::Inline(_) => (self.phase() == OPEN, None),
                 Engine::Workers(_) => {
                     let (group, at) = self.home(index);
                     let group = self.group(group);
@@ -260,13 +299,15 @@ impl Core {
             workers.push(WorkerStats {
                 index,
                 alive,
+                resting: books.resting.load(Ordering::SeqCst),
                 pid,
                 queued: get(&books.queued),
                 in_flight: books.in_flight(),
                 dispatched: get(&books.dispatched),
-                completed: get(&books.completed),
-                failed: get(&books.failed),
+                completed: books.completed(),
+                failed: books.failed(),
                 restarts: get(&books.restarts),
+                recycled: get(&books.recycled),
             });
         }
         PoolStats {
@@ -274,12 +315,14 @@ impl Core {
             mode: self.settings.mode,
             max_workers: self.settings.max_workers,
             on_demand: self.settings.on_demand,
-            queued: get(&self.queued) + workers.iter().map(|worker| worker.queued).sum::<u64>(),
+            queued: get(&self.queued) + bundled + workers.iter().map(|worker| worker.queued).sum::<u64>(),
             in_flight: workers.iter().map(|worker| worker.in_flight).sum(),
-            completed: get(&self.completed),
-            failed: get(&self.failed),
+            completed: get(&self.completed) + workers.iter().map(|worker| worker.completed).sum::<u64>(),
+            failed: get(&self.failed) + workers.iter().map(|worker| worker.failed).sum::<u64>(),
             retried: get(&self.retried),
+            rejected: get(&self.rejected),
             restarts: workers.iter().map(|worker| worker.restarts).sum(),
+            recycled: workers.iter().map(|worker| worker.recycled).sum(),
             workers,
         }
     }
@@ -290,7 +333,7 @@ impl Loads for Core {
         self.books.len()
     }
     fn usable(&self, index: usize) -> bool {
-        !self.books[index].gone.load(Ordering::Acquire)
+        self.is_there(index) && !self.books[index].resting.load(Ordering::Acquire)
     }
     fn active(&self, index: usize) -> u64 {
         get(&self.books[index].queued) + self.books[index].in_flight()

@@ -5,15 +5,16 @@
 //! group and sent from there, in order. A call that is settled meanwhile is passed over wherever it is found.
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::core::{ABORTED, Core, Engine};
 use super::lane::{Group, Status};
+use super::rest::Anyone;
 use super::stats::{add, sub};
 use crate::backend::inline::Inline;
 use crate::call::{Call, Header, Job, NONE, Place, TimeoutFrom, later};
 use crate::error::Error;
+use crate::observe::News;
 
 impl Core {
     /// Sends an accepted call that is ready to run on its way: to its turn, where calls are counted, then to a lane.
@@ -21,8 +22,11 @@ impl Core {
         if let Engine::Inline(inline) = &self.engine {
             return self.run_inline(&**inline, &call);
         }
-        if call.header().care.is_some() {
-            call.clone().set_clock(TimeoutFrom::Submission);
+        if let Some(seen) = call.header().seen() {
+            seen.ready();
+        }
+        if call.header().care().is_some() {
+            call.clone().set_clock(TimeoutFrom::Submission, call.header().attempt());
         }
         match self.lines.len() {
             0 => self.place(call, None),
@@ -36,57 +40,83 @@ impl Core {
 
     /// The lane for a call.
     fn pick(&self, call: &Call) -> Option<usize> {
-        let pinned = call.header().pinned;
+        let pinned = call.header().pinned();
         if pinned != NONE {
             return Some(self.home(pinned).0);
         }
-        self.balancer.as_ref().map_or(Some(0), |balancer| balancer.pick(self))
+        let Some(balancer) = &self.balancer else { return Some(0) };
+        // Where all rest, a call waits with one of them.
+        balancer.pick(self).or_else(|| balancer.pick(&Anyone(self)))
+    }
+
+    /// Sends a call that cannot stay with its worker to another. It has had its turn, and its clock goes on.
+    pub(super) fn redirect(&self, call: Call) {
+        if self.lines.len() <= 1 {
+            return self.place(call, None);
+        }
+        // Each worker has limits of its own, and counts the calls that it gets.
+        match self.pick(&call) {
+            Some(lane) => self.line_up(lane, call),
+            None => self.nobody(&call),
+        }
     }
 
     /// Puts a call into `lane`, or into the one that is picked.
     pub(super) fn place(&self, call: Call, lane: Option<usize>) {
-        let mut lane = lane;
+        let (mut call, mut lane) = (call, lane);
         loop {
             let Some(at) = lane.take().or_else(|| self.pick(&call)) else { return self.nobody(&call) };
-            if self.direct && self.go_straight(at, &call) || self.enter(at, &call) {
+            if self.direct {
+                match self.go_straight(at, call) {
+                    Ok(()) => return,
+                    Err(back) => call = back,
+                }
+            }
+            if self.enter(at, &call) {
                 return;
             }
-            if call.header().pinned != NONE || self.is_shared() {
+            if call.header().pinned() != NONE || self.is_shared() {
                 return self.nobody(&call);
             }
         }
     }
 
-    /// Straight to worker `lane`; `false` where its door is closed.
-    fn go_straight(&self, lane: usize, call: &Call) -> bool {
+    /// Straight to worker `lane`; the call again where its door is closed.
+    fn go_straight(&self, lane: usize, call: Call) -> Result<(), Call> {
         let door = self.doors[lane].read().unwrap_or_else(PoisonError::into_inner);
-        let Some((link, generation)) = &*door else { return false };
+        let Some((link, generation)) = &*door else { return Err(call) };
         // With the door held open, so that whoever aborts finds the call there or we find the pool aborted.
-        if self.phase.load(Ordering::SeqCst) == ABORTED {
-            return false;
+        if self.phase() == ABORTED {
+            return Err(call);
         }
-        let books = &self.books[lane];
-        add(&books.dispatched);
-        books.enter();
+        let (books, counts) = (&self.books[lane], call.header().counts);
+        if counts {
+            add(&books.dispatched);
+            books.enter();
+        }
         match call.header().skip_queue(lane) {
             Some(attempt) => {
-                link.send(Job::new(call.clone(), attempt, Place { index: lane, generation: *generation }));
+                link.send(Job::new(call, attempt, Place { index: lane, generation: *generation }));
             }
-            None => {
+            None if counts => {
                 sub(&books.dispatched);
                 books.leave(*generation);
+                drop(door);
+                // It may be the last to hold it.
+                drop(call);
             }
+            None => {}
         }
-        true
+        Ok(())
     }
 
     /// Into group `at` and, where a worker has room, on to it; `false` where nobody is left there.
     fn enter(&self, at: usize, call: &Call) -> bool {
-        let pinned = call.header().pinned;
+        let pinned = call.header().pinned();
         let (mut dropped, mut failed) = (Vec::new(), Vec::new());
         let mut group = self.group(at);
         // Under the lock, so that whoever aborts finds the call in the queue or we find the pool aborted.
-        if self.phase.load(Ordering::SeqCst) == ABORTED {
+        if self.phase() == ABORTED {
             drop(group);
             call.fail(Error::stopped(), None);
             return true;
@@ -106,14 +136,15 @@ impl Core {
             None => at,
         };
         // Counted before it is there, so that whoever settles it there can count it out.
-        self.count_queued(owner);
-        if let Some(books) = self.books.get(owner) {
-            add(&books.dispatched);
+        if call.header().counts {
+            self.count_queued(owner);
+            if let Some(books) = self.books.get(owner) {
+                add(&books.dispatched);
+            }
         }
         if !call.header().enter_queue(owner) {
-            self.uncount_queued(owner);
-            if let Some(books) = self.books.get(owner) {
-                sub(&books.dispatched);
+            if call.header().counts {
+                self.unqueue(owner);
             }
             return true;
         }
@@ -128,6 +159,7 @@ impl Core {
             self.pump(&mut group, lane, &mut dropped);
         }
         drop(group);
+        self.scene.tell();
         self.fail_all(failed);
         true
     }
@@ -139,11 +171,15 @@ impl Core {
             if let Some(link) = &group.lanes[at].link {
                 link.send(job);
             }
+            self.retire_if_spent(&mut group.lanes[at]);
         }
     }
 
     /// Moves a call's count from the queue to the worker.
     fn sent(&self, call: &Header, lane: usize) {
+        if !call.counts {
+            return;
+        }
         let books = &self.books[lane];
         if call.was_queued_by() == NONE {
             sub(&self.queued);
@@ -166,9 +202,12 @@ impl Core {
                 sub(&books.queued);
                 return;
             }
+            if let Some(seen) = header.seen() {
+                seen.ready();
+            }
             // Its clock may end this attempt at any time from here on.
             let attempt = header.attempt();
-            call.clone().set_clock(TimeoutFrom::Submission);
+            call.clone().set_clock(TimeoutFrom::Submission, attempt);
             match self.await_turn(call) {
                 Ok(()) => {}
                 Err(error @ Error::TimedOut { .. }) => call.clone().attempt_failed(attempt, error, None),
@@ -178,8 +217,10 @@ impl Core {
                 sub(&books.queued);
                 books.enter();
                 let job = Job::new(call.clone(), attempt, Place { index: 0, generation: 0 });
-                if job.begin() {
-                    inline.run(&job);
+                if job.begin() && inline.run(&job) {
+                    add(&books.recycled);
+                    self.scene.note(News::Recycled(0));
+                    self.scene.tell();
                 }
             }
             if header.is_settled() {

@@ -7,17 +7,21 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::restarts::{HEALTHY, Restarts};
 use super::stats::Books;
 use crate::backend::{Link, Place};
-use crate::call::{Call, Job, Phase};
+use crate::call::{Call, Job, NONE, Phase};
+use crate::timer::Alarm;
 
 /// Where a worker is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     /// No worker: on demand, until a call comes.
     Vacant,
+    /// No worker: it crashed, and is started again when its alarm rings.
+    Resting,
     /// On its way up.
     Starting,
     /// Takes calls.
@@ -36,13 +40,24 @@ pub(crate) struct Lane {
     pub(crate) link: Option<Arc<dyn Link>>,
     pub(crate) thread: Option<JoinHandle<()>>,
     pub(crate) in_flight: usize,
+    /// How many jobs this incarnation was given.
+    pub(super) given: usize,
+    /// It ends since it has done enough, and has a successor.
+    pub(super) recycled: bool,
     /// Calls for this worker and no other, in a group of several.
     pub(crate) pinned: VecDeque<Call>,
-    deaths: VecDeque<Instant>,
+    /// What it waits for, if it waits for a time: the end of a rest, or of the time that its worker has to be built.
+    pub(super) alarm: Option<Alarm>,
+    /// How many builds had a clock, so that one that rings late is known.
+    pub(super) builds: u64,
+    /// Why its worker was ended before it was built; its end is yet to be told.
+    pub(super) late: Option<String>,
+    pub(super) restarts: Restarts,
+    /// The pool stops, and it has been started once without the rest that was due.
+    pub(super) hurried: bool,
+    /// When this incarnation came up, and how many calls of its lane had come to an end by then.
+    up: Option<(Instant, u64)>,
 }
-
-/// Deaths count against a worker for this long.
-const DEATH_WINDOW: Duration = Duration::from_secs(60);
 
 impl Lane {
     pub(crate) fn new(index: usize) -> Self {
@@ -53,29 +68,45 @@ impl Lane {
             link: None,
             thread: None,
             in_flight: 0,
+            given: 0,
+            recycled: false,
             pinned: VecDeque::new(),
-            deaths: VecDeque::new(),
+            alarm: None,
+            builds: 0,
+            late: None,
+            restarts: Restarts::default(),
+            hurried: false,
+            up: None,
         }
+    }
+
+    /// The worker takes calls from now on.
+    pub(super) fn came_up(&mut self, books: &Books) {
+        self.status = Status::Up;
+        self.alarm = None;
+        self.up = Some((Instant::now(), books.settled()));
+    }
+
+    /// Whether it came up, as far as nobody has asked; for who lets go of it.
+    pub(super) fn was_up(&mut self) -> bool {
+        self.up.take().is_some()
+    }
+
+    /// Whether the incarnation that has ended was of any use: a call has come to an end with it, or it was there for a
+    /// while.
+    pub(super) fn was_useful(&self, now: Instant, books: &Books) -> bool {
+        self.up.is_some_and(|(up, settled)| now.duration_since(up) >= HEALTHY || books.settled() > settled)
     }
 
     /// What the present incarnation still says of its calls is no longer heard.
     pub(crate) fn renew(&mut self, books: &Books) {
         self.generation += 1;
-        self.in_flight = 0;
+        (self.in_flight, self.given, self.recycled) = (0, 0, false);
         books.renew(self.generation);
     }
 
     pub(crate) fn place(&self) -> Place {
         Place { index: self.index, generation: self.generation }
-    }
-
-    /// Counts a death at `now`; whether another start is allowed after it.
-    pub(crate) fn may_restart(&mut self, now: Instant, max_restarts: u32) -> bool {
-        while self.deaths.front().is_some_and(|&death| now.duration_since(death) > DEATH_WINDOW) {
-            self.deaths.pop_front();
-        }
-        self.deaths.push_back(now);
-        self.deaths.len() <= max_restarts as usize
     }
 }
 
@@ -127,11 +158,20 @@ impl Group {
             let place = lane.place();
             if let Some(attempt) = call.header().leave_queue(place.index) {
                 lane.in_flight += 1;
+                lane.given += 1;
                 return Some(Job::new(call, attempt, place));
             }
             self.over = self.over.saturating_sub(1);
             dropped.push(call);
         }
+    }
+
+    /// Takes the calls that another worker could run out of the queue, which is in a group of one.
+    pub(super) fn take_movable(&mut self) -> VecDeque<Call> {
+        let (movable, pinned) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|call| call.header().pinned() == NONE);
+        self.waiting = pinned;
+        movable
     }
 
     /// Whether every lane is gone for good.
@@ -147,21 +187,5 @@ impl Group {
             .filter(|(_, lane)| lane.status == Status::Up && lane.in_flight < window)
             .min_by_key(|(_, lane)| lane.in_flight)
             .map(|(at, _)| at)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deaths_are_forgotten_after_a_minute() {
-        let mut lane = Lane::new(0);
-        let start = Instant::now();
-        assert!(lane.may_restart(start, 2));
-        assert!(lane.may_restart(start, 2));
-        assert!(!lane.may_restart(start, 2));
-        assert!(lane.may_restart(start + Duration::from_secs(61), 2));
-        assert!(!Lane::new(0).may_restart(start, 0));
     }
 }

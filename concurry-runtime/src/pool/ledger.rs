@@ -1,6 +1,5 @@
 //! What calls tell their pool: that they are settled, that they have left a worker, that they are to be tried again.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::core::{ABORTED, Core, Engine};
@@ -11,8 +10,9 @@ use crate::error::Error;
 
 impl Core {
     /// The worker of `place` has room for one more.
-    fn release(&self, place: Place) {
-        if !self.books[place.index].leave(place.generation) || self.direct || matches!(self.engine, Engine::Inline(_)) {
+    fn release(&self, place: Place, counts: bool) {
+        let gone = counts && !self.books[place.index].leave(place.generation);
+        if gone || self.direct || matches!(self.engine, Engine::Inline(_)) {
             return;
         }
         let mut dropped = Vec::new();
@@ -27,10 +27,12 @@ impl Core {
                     link.finish();
                 }
             } else {
+                self.retire_if_large(own);
                 self.pump(&mut group, at, &mut dropped);
             }
         }
         drop(group);
+        self.scene.tell();
     }
 }
 
@@ -39,16 +41,17 @@ impl Ledger for Core {
         if from == Phase::Queued {
             self.uncount_queued(call.was_queued_by());
         }
-        if let Some(books) = self.books.get(call.lane()) {
-            books.outcome(ok);
+        match self.books.get(call.lane()) {
+            Some(books) => books.outcome(ok),
+            None => add(if ok { &self.completed } else { &self.failed }),
         }
-        add(if ok { &self.completed } else { &self.failed });
         if let Some(place) = left {
-            self.release(place);
+            self.release(place, true);
         }
         if from == Phase::Waiting {
             self.unpark(call.id);
         }
+        self.leave_room();
     }
 
     fn settled(&self) {
@@ -59,8 +62,19 @@ impl Ledger for Core {
         self.settings.max_workers
     }
 
-    fn left(&self, place: Place) {
-        self.release(place);
+    fn left(&self, call: &Header, place: Place) {
+        self.release(place, call.counts);
+    }
+
+    fn help(&self, lane: usize, done: &dyn Fn() -> bool) {
+        if lane >= self.books.len() {
+            return;
+        }
+        let (group, at) = self.home(lane);
+        let link = self.group(group).lanes.get(at).and_then(|lane| lane.link.clone());
+        if let Some(link) = link {
+            link.help(done);
+        }
     }
 
     fn interrupt(&self, lane: usize, id: u64, attempt: u32, how: Interrupt) {
@@ -86,7 +100,7 @@ impl Ledger for Core {
         add(&self.retried);
         self.park(call.clone(), Some(delay));
         if let Some(place) = left {
-            self.release(place);
+            self.release(place, true);
         }
         if header.phase() == Phase::Settled {
             // Cancelled before it was kept: nobody else would take it out.
@@ -105,13 +119,13 @@ impl Ledger for Core {
                 core.dispatch(again);
             }
         };
-        let set = header.care.as_ref().map(|care| care.wake_after(delay, go_on));
+        let set = header.care().map(|care| care.wake_after(delay, header.attempt(), go_on));
         if let Some(Err(error)) = set {
             call.fail(Error::unsupported(format!("no thread can be started to wait for a retry: {error}")), None);
         }
     }
 
     fn may_retry(&self) -> bool {
-        self.phase.load(Ordering::SeqCst) != ABORTED
+        self.phase() != ABORTED
     }
 }

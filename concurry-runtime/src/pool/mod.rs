@@ -1,21 +1,35 @@
 //! Pools: the handle that clients share, and what is behind it.
 
+mod building;
+mod bundles;
 mod client;
 pub(crate) mod core;
 mod dispatch;
+mod fake;
+mod flight;
 mod lane;
 mod ledger;
+mod recycle;
+mod reserve;
+mod rest;
+mod restarts;
+mod room;
 mod shutdown;
 mod stats;
 mod supervise;
+mod sync;
+mod tally;
 mod turns;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub(crate) use bundles::Bundle;
 pub use client::{Client, WorkerClient, start};
+pub use fake::fake;
+pub use reserve::Reserve;
+pub use room::Held;
 pub use stats::{PoolStats, WorkerStats};
 
 use self::core::{Core, OPEN};
@@ -26,7 +40,9 @@ pub(crate) struct Handle(pub(crate) Arc<Core>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.begin_stop();
+        if !self.0.is_elsewhere() {
+            self.0.begin_stop();
+        }
     }
 }
 
@@ -73,7 +89,7 @@ impl Pool {
 
     /// Whether the pool has been told to stop.
     pub fn is_stopped(&self) -> bool {
-        self.core().phase.load(Ordering::SeqCst) != OPEN
+        self.core().phase() != OPEN
     }
 
     /// Waits until every accepted call has resolved. Called by a worker of this very pool it returns at once, since that

@@ -6,13 +6,14 @@
 
 use std::cell::Cell;
 use std::sync::PoisonError;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::core::{ABORTED, Core, Engine, Gate, OPEN, STOPPING};
+use super::core::{Core, Engine, Gate};
 use super::lane::Status;
 use crate::call::{Call, Job};
 use crate::error::{Error, Result};
+use crate::observe::News;
 
 thread_local! {
     /// The pool, as a number, whose worker's end this thread sees to.
@@ -33,23 +34,29 @@ struct Waiter<'a>(&'a Core);
 
 impl<'a> Waiter<'a> {
     fn of(core: &'a Core) -> Self {
-        core.waiters.fetch_add(1, Ordering::SeqCst);
+        core.tally.wait();
         Waiter(core)
     }
 }
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        self.0.waiters.fetch_sub(1, Ordering::SeqCst);
+        self.0.tally.done_waiting();
     }
 }
 
 impl Core {
     /// Takes no more calls; workers end when the last accepted one has resolved.
     pub(crate) fn begin_stop(&self) {
-        let _ = self.phase.compare_exchange(OPEN, STOPPING, Ordering::SeqCst, Ordering::SeqCst);
-        if self.outstanding.load(Ordering::SeqCst) == 0 {
+        // Where it is not idle now, whoever resolves the last call sees to the workers.
+        let idle = self.tally.stop();
+        if let Some(room) = &self.room {
+            room.close();
+        }
+        if idle {
             self.finish_workers();
+        } else {
+            self.rouse_all();
         }
     }
 
@@ -57,7 +64,10 @@ impl Core {
     pub(crate) fn finish_workers(&self) {
         if let Engine::Inline(inline) = &self.engine {
             inline.close();
-            self.live.store(0, Ordering::SeqCst);
+            if self.live.swap(0, Ordering::SeqCst) > 0 {
+                self.scene.note(News::Down(0));
+                self.scene.tell();
+            }
             self.wake();
             return;
         }
@@ -72,7 +82,8 @@ impl Core {
                             link.finish();
                         }
                     }
-                    Status::Vacant => {
+                    Status::Vacant | Status::Resting => {
+                        self.end_rest(lane);
                         lane.status = Status::Gone;
                         self.books[lane.index].gone.store(true, Ordering::Release);
                         self.live.fetch_sub(1, Ordering::SeqCst);
@@ -81,14 +92,23 @@ impl Core {
                 }
             }
         }
+        self.close_if_over();
         self.wake();
+    }
+
+    /// Where no worker is left, what was kept for starting some goes too.
+    pub(super) fn close_if_over(&self) {
+        if let Engine::Workers(backend) = &self.engine
+            && self.live.load(Ordering::SeqCst) == 0
+        {
+            backend.close();
+        }
     }
 
     /// Wakes whoever waits for the pool as a whole.
     pub(crate) fn wake(&self) {
         // Who waits says so before it looks at what it waits for; who changes that looks afterwards whether anybody waits.
-        fence(Ordering::SeqCst);
-        if self.waiters.load(Ordering::Relaxed) > 0 {
+        if self.tally.is_awaited() {
             drop(self.gate());
             self.changed.notify_all();
         }
@@ -117,8 +137,8 @@ impl Core {
 
     /// Waits until every accepted call has resolved. A worker of the pool does not wait: its own call is one of them.
     pub(crate) fn wait_idle(&self) {
-        if !self.is_own_thread() {
-            self.wait_until(None, |core| core.outstanding.load(Ordering::SeqCst) == 0);
+        if !self.is_elsewhere() && !self.is_own_thread() {
+            self.wait_until(None, |core| core.tally.outstanding() == 0);
         }
     }
 
@@ -133,6 +153,7 @@ impl Core {
 
     /// Stops within `timeout`; what is not done by then is aborted.
     pub(crate) fn stop_within(&self, timeout: Duration) -> Result<()> {
+        self.here()?;
         self.begin_stop();
         if self.is_own_thread() {
             // A worker that waited for its own end would wait for ever; the pool ends once its call has.
@@ -148,12 +169,25 @@ impl Core {
         }
     }
 
+    /// An error in a fork of the process that made the pool, whose workers are none of its business.
+    fn here(&self) -> Result<()> {
+        if self.is_elsewhere() { Err(Error::in_a_fork().at(self.settings.worker, "stop")) } else { Ok(()) }
+    }
+
     /// Ends everything now.
     pub(crate) fn abort(&self) -> Result<()> {
-        self.phase.store(ABORTED, Ordering::SeqCst);
+        self.here()?;
+        self.tally.abort();
+        if let Some(room) = &self.room {
+            room.close();
+        }
         let mut calls: Vec<Call> = self.take_parked();
         self.clear_lines();
+        for bundle in self.live_bundles() {
+            bundle.abort();
+        }
         let mut jobs: Vec<Job> = Vec::new();
+        let mut links = Vec::new();
         for at in 0..self.groups.len() {
             let mut group = self.group(at);
             calls.extend(group.waiting.drain(..));
@@ -165,13 +199,19 @@ impl Core {
                 if let Some(link) = &lane.link {
                     lingers = link.kill();
                     jobs.extend(link.drain());
-                    calls.extend(link.running());
+                    calls.extend(link.running().into_iter().map(|(call, _)| call));
+                    links.push(link.clone());
                 }
+                lane.alarm = None;
                 if lingers {
                     // Nobody can wait for it: it is let go of, and what it still says is not heard.
                     lane.thread = None;
                 }
-                if lingers || lane.status == Status::Vacant {
+                if lingers || matches!(lane.status, Status::Vacant | Status::Resting) {
+                    if lane.was_up() {
+                        self.scene.note(News::Down(lane.index));
+                    }
+                    self.end_rest(lane);
                     lane.renew(&self.books[lane.index]);
                     lane.link = None;
                     if lane.status != Status::Gone {
@@ -182,14 +222,18 @@ impl Core {
                 }
             }
         }
+        self.scene.tell();
         for job in jobs {
             job.give_up(Error::stopped());
         }
         for call in calls {
             call.fail(Error::stopped(), None);
         }
-        if let Engine::Inline(_) = self.engine {
-            self.finish_workers();
+        links.iter().for_each(|link| link.release());
+        match &self.engine {
+            Engine::Inline(_) => self.finish_workers(),
+            // Workers that are yet to be started may be waiting for it.
+            Engine::Workers(backend) => backend.close(),
         }
         if !self.is_own_thread() {
             // Killed processes and idle threads end promptly; the bound is for a kernel that does not let go of one.
@@ -215,6 +259,9 @@ impl Core {
                 }
             }
         }
+        if let Engine::Workers(backend) = &self.engine {
+            backend.join();
+        }
     }
 
     /// Marks this thread as one that sees to the end of a worker of this pool. Its lane has another thread by then,
@@ -224,7 +271,7 @@ impl Core {
     }
 
     /// Whether this thread is a worker of this pool.
-    fn is_own_thread(&self) -> bool {
+    pub(super) fn is_own_thread(&self) -> bool {
         if let Engine::Inline(inline) = &self.engine {
             return inline.is_inside();
         }

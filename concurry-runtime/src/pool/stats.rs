@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crossbeam::utils::CachePadded;
 use serde::{Deserialize, Serialize};
 
+use super::flight::Flight;
 use crate::mode::Mode;
 
 /// A pool at a moment. At rest `completed + failed` is the number of calls that it accepted.
@@ -28,8 +30,13 @@ pub struct PoolStats {
     pub failed: u64,
     /// Attempts beyond the first.
     pub retried: u64,
-    /// Workers that died and were started again.
+    /// Calls that were not accepted since `max_pending` others were unresolved.
+    pub rejected: u64,
+    /// Workers that were started again after they had died, or had been ended over a call that timed out or was cancelled
+    /// hard. Only deaths count against `max_restarts`.
     pub restarts: u64,
+    /// Workers that ended after `max_calls_per_worker` or above `max_memory` and were started again.
+    pub recycled: u64,
     /// Each worker.
     pub workers: Vec<WorkerStats>,
 }
@@ -42,6 +49,8 @@ pub struct WorkerStats {
     pub index: usize,
     /// Whether it takes calls.
     pub alive: bool,
+    /// Whether it crashed again and again, and waits a while before it is started again.
+    pub resting: bool,
     /// Its process, where it has one of its own.
     pub pid: Option<u32>,
     /// Calls that wait in its own queue.
@@ -54,54 +63,89 @@ pub struct WorkerStats {
     pub completed: u64,
     /// Calls that came to an error with it.
     pub failed: u64,
-    /// How often it died and was started again.
+    /// How often it was started again after it had died, or had been ended over a call.
     pub restarts: u64,
+    /// How often it ended after `max_calls_per_worker` or above `max_memory` and was started again.
+    pub recycled: u64,
 }
 
-/// A lane's books, read without a lock.
+/// A lane's books, read without a lock. Who submits writes to one part of them and the worker to another, so that neither
+/// takes the other's out of its processor's cache.
 #[derive(Default)]
 pub(crate) struct Books {
     pub(crate) queued: AtomicU64,
-    /// The incarnation of the worker, above the number of calls that are with it.
-    flight: AtomicU64,
+    flight: Flight,
     pub(crate) dispatched: AtomicU64,
-    pub(crate) completed: AtomicU64,
-    pub(crate) failed: AtomicU64,
+    done: CachePadded<Done>,
     pub(crate) restarts: AtomicU64,
+    pub(super) recycled: AtomicU64,
     /// Given up for good.
     pub(crate) gone: AtomicBool,
+    /// Without a worker until a rest is over.
+    pub(super) resting: AtomicBool,
 }
 
-/// The part of `flight` that counts.
-const COUNT: u64 = u32::MAX as u64;
+/// What the worker writes.
+#[derive(Default)]
+struct Done {
+    completed: AtomicU64,
+    failed: AtomicU64,
+}
 
 impl Books {
     /// Calls that are with the worker.
     pub(crate) fn in_flight(&self) -> u64 {
-        self.flight.load(Ordering::Acquire) & COUNT
+        self.flight.count()
     }
 
     /// A call goes to the worker.
     pub(crate) fn enter(&self) {
-        self.flight.fetch_add(1, Ordering::AcqRel);
+        self.flight.enter();
     }
 
     /// A call leaves incarnation `generation`; `false` where that is gone, and all that it had was counted out.
     pub(crate) fn leave(&self, generation: u64) -> bool {
-        let leave = |flight: u64| {
-            let here = flight >> 32 == generation & COUNT && flight & COUNT > 0;
-            here.then(|| flight - 1)
-        };
-        self.flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, leave).is_ok()
+        self.flight.leave(generation)
     }
 
-    /// Incarnation `generation` begins, with nothing; whatever the one before had is counted out.
+    /// As [`enter`](Self::enter), of several calls.
+    pub(super) fn enter_many(&self, calls: u64) {
+        self.flight.enter_many(calls);
+    }
+
+    /// As [`leave`](Self::leave), of several calls.
+    pub(super) fn leave_many(&self, generation: u64, calls: u64) {
+        let _gone = self.flight.leave_many(generation, calls);
+    }
+
+    /// So many calls came to values, and so many to errors.
+    pub(super) fn outcomes(&self, values: u64, errors: u64) {
+        self.done.completed.fetch_add(values, Ordering::AcqRel);
+        self.done.failed.fetch_add(errors, Ordering::AcqRel);
+    }
+
+    /// Incarnation `generation` begins, with nothing.
     pub(crate) fn renew(&self, generation: u64) {
-        self.flight.store((generation & COUNT) << 32, Ordering::Release);
+        self.flight.renew(generation);
+    }
+
+    /// Calls that came to a value.
+    pub(crate) fn completed(&self) -> u64 {
+        get(&self.done.completed)
+    }
+
+    /// Calls that came to an error.
+    pub(crate) fn failed(&self) -> u64 {
+        get(&self.done.failed)
+    }
+
+    /// Calls that have come to an end.
+    pub(super) fn settled(&self) -> u64 {
+        self.completed() + self.failed()
     }
 
     pub(crate) fn outcome(&self, ok: bool) {
-        add(if ok { &self.completed } else { &self.failed });
+        add(if ok { &self.done.completed } else { &self.done.failed });
     }
 }
 

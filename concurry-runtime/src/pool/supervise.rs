@@ -1,7 +1,8 @@
 //! Keeping workers alive: starting them, and what is done when one ends.
 //!
 //! A worker that dies costs the call that it was running. What was sent to it and not begun goes back to the front of
-//! its queue, in order, before its successor is started; past `max_restarts` its queue goes to the others.
+//! its queue, in order, before its successor is started; past `max_restarts` its queue goes to the others. Whether and
+//! when there is a successor is decided in `restarts`; one that crashes again and again has to `rest`.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -9,10 +10,12 @@ use std::time::Instant;
 
 use super::core::{ABORTED, Core, Engine, OPEN};
 use super::lane::{Group, Status};
+use super::restarts::Verdict;
 use super::stats::{add, sub};
 use crate::backend::{End, Host, Place};
 use crate::call::{Call, Job, NONE};
-use crate::error::Error;
+use crate::error::{Death, Error};
+use crate::observe::News;
 use crate::panics;
 
 impl Core {
@@ -22,11 +25,19 @@ impl Core {
         let lane = &mut group.lanes[at];
         lane.renew(&self.books[lane.index]);
         lane.status = Status::Starting;
+        self.set_build_clock(lane)?;
         let previous = lane.thread.take();
-        let started = backend.start(lane.place(), host, previous)?;
-        lane.link = Some(started.link);
-        lane.thread = Some(started.thread);
-        Ok(())
+        match backend.start(lane.place(), host, previous) {
+            Ok(started) => {
+                lane.link = Some(started.link);
+                lane.thread = Some(started.thread);
+                Ok(())
+            }
+            Err(error) => {
+                lane.alarm = None;
+                Err(error)
+            }
+        }
     }
 
     /// On demand: makes as many workers as calls wait for, up to the most that are allowed. Calls whose worker could
@@ -73,19 +84,26 @@ impl Core {
                 failed.push((call, Error::cancelled()));
                 continue;
             }
-            let pinned = header.pinned != NONE;
+            let pinned = header.pinned() != NONE;
             let owner = if self.is_shared() && !pinned { NONE } else { index };
             if !header.back(attempt) {
                 dropped.push(call);
                 continue;
             }
-            // Its count as given to this worker stands, unless it is nobody's again.
-            if owner == NONE {
-                sub(&self.books[index].dispatched);
+            if let Some(seen) = header.seen() {
+                seen.came_back();
             }
-            self.count_queued(owner);
+            // Its count as given to this worker stands, unless it is nobody's again.
+            if header.counts {
+                if owner == NONE {
+                    sub(&self.books[index].dispatched);
+                }
+                self.count_queued(owner);
+            }
             if !header.enter_queue(owner) {
-                self.uncount_queued(owner);
+                if header.counts {
+                    self.uncount_queued(owner);
+                }
                 dropped.push(call);
                 continue;
             }
@@ -102,6 +120,7 @@ impl Core {
         let lane = &mut group.lanes[at];
         let index = lane.index;
         let mut orphans = std::mem::take(&mut lane.pinned);
+        self.end_rest(lane);
         if lane.status != Status::Gone {
             lane.status = Status::Gone;
             lane.link = None;
@@ -114,42 +133,83 @@ impl Core {
         orphans
     }
 
-    /// Finds other workers for the calls of one that is gone.
-    fn rehouse(&self, orphans: VecDeque<Call>) {
-        for call in orphans {
-            let header = call.header();
-            let queued_by = header.was_queued_by();
-            if !header.back(header.attempt()) {
-                continue;
-            }
-            self.unqueue(queued_by);
-            if header.pinned == NONE { self.dispatch(call) } else { self.nobody(&call) }
+    fn note_end(&self, death: Death) {
+        self.gate().last_death = Some(death);
+    }
+
+    /// For who watches: how a worker came to its end.
+    fn note_news(&self, worker: usize, end: &End, death: &Death) {
+        match end {
+            End::Finished => {}
+            End::Replaced { .. } => self.scene.note(News::Replaced(worker)),
+            End::Failed(_) | End::Died { .. } => self.scene.note(News::Died(worker, death.status.clone())),
         }
     }
 
-    fn note_end(&self, status: &str) {
-        self.gate().last_status = Some(status.to_owned());
-    }
-
-    /// A worker that should be there is not: starts another or gives it up. Returns the calls to find a home for.
-    fn replace(&self, group: &mut Group, at: usize, status: &str, how: How) -> VecDeque<Call> {
-        let mut status = status.to_owned();
-        let mut counts = how == How::Died;
+    /// A worker that should be there is not: starts another, now or after a rest, or gives it up. Returns the calls to
+    /// find a home for.
+    pub(super) fn replace(&self, group: &mut Group, at: usize, death: Death, how: How) -> VecDeque<Call> {
+        let (mut death, mut how) = (death, how);
         loop {
-            let phase = self.phase.load(Ordering::SeqCst);
-            let idle = phase != OPEN && self.outstanding.load(Ordering::SeqCst) == 0;
+            let phase = self.phase();
+            let idle = phase != OPEN && self.tally.outstanding() == 0;
             let making = self.making.load(Ordering::SeqCst);
-            let allowed = phase != ABORTED && !idle && !making;
-            let lane = &mut group.lanes[at];
-            if !allowed || (counts && !lane.may_restart(Instant::now(), self.settings.max_restarts)) {
-                self.note_end(&status);
+            if phase == ABORTED || idle || making {
+                if how != How::Recycled {
+                    self.note_end(death);
+                }
                 return self.gone(group, at);
             }
-            counts = true;
-            add(&self.books[group.lanes[at].index].restarts);
+            if let How::Died { useful } = how {
+                match group.lanes[at].restarts.died(Instant::now(), useful, &self.restart_terms()) {
+                    Verdict::GiveUp => {
+                        self.scene.note(News::GivenUp(group.lanes[at].index));
+                        self.note_end(death);
+                        return self.gone(group, at);
+                    }
+                    // A stop is not to wait for a rest: where calls wait for a worker, it has one more chance now.
+                    Verdict::After(_) if phase != OPEN && !std::mem::replace(&mut group.lanes[at].hurried, true) => {}
+                    Verdict::After(delay) if self.lay_down(group, at, delay) => return VecDeque::new(),
+                    // Without a clock it cannot rest; how often it is started is bounded all the same.
+                    Verdict::After(_) | Verdict::AtOnce => {}
+                }
+            }
+            let index = group.lanes[at].index;
+            let books = &self.books[index];
+            if how == How::Recycled {
+                add(&books.recycled);
+                self.scene.note(News::Recycled(index));
+            } else {
+                add(&books.restarts);
+                self.scene.note(News::Restarted(index));
+            }
             match self.start(group, at) {
                 Ok(()) => return VecDeque::new(),
-                Err(error) => status = error.to_string(),
+                Err(error) => death = error.to_string().into(),
+            }
+            how = How::Died { useful: false };
+        }
+    }
+
+    /// On demand: a worker died that was running nothing, so that no call came to an end by it. Were it not counted,
+    /// one that does nothing but die would be started for ever.
+    fn died_for_nothing(
+        &self,
+        group: &mut Group,
+        at: usize,
+        useful: bool,
+        death: Death,
+        failed: &mut Vec<(Call, Error)>,
+    ) {
+        match group.lanes[at].restarts.died(Instant::now(), useful, &self.restart_terms()) {
+            Verdict::AtOnce => {}
+            Verdict::After(delay) => {
+                let _rests = self.lay_down(group, at, delay);
+            }
+            Verdict::GiveUp => {
+                self.note_end(death);
+                let error = self.beyond_restarts();
+                failed.extend(group.waiting.pop_front().map(|call| (call, error)));
             }
         }
     }
@@ -160,11 +220,13 @@ impl Host for Core {
         let (group_at, at) = self.home(place.index);
         let mut dropped = Vec::new();
         let mut group = self.group(group_at);
-        if group.lanes[at].generation != place.generation || group.lanes[at].status != Status::Starting {
+        let lane = &mut group.lanes[at];
+        if lane.generation != place.generation || lane.status != Status::Starting || lane.late.is_some() {
             return;
         }
-        group.lanes[at].status = Status::Up;
-        let over = self.phase.load(Ordering::SeqCst) != OPEN && self.outstanding.load(Ordering::SeqCst) == 0;
+        lane.came_up(&self.books[place.index]);
+        self.scene.note(News::Up(place.index));
+        let over = self.phase() != OPEN && self.tally.outstanding() == 0;
         self.pump(&mut group, at, &mut dropped);
         if self.direct
             && let Some(link) = group.lanes[at].link.clone()
@@ -180,40 +242,72 @@ impl Host for Core {
             }
         }
         drop(group);
+        self.scene.tell();
         self.gate().came_up += 1;
+        self.relieve();
         self.wake();
     }
 
+    fn rebuilding(&self, place: Place) {
+        self.note_rebuild(place, true);
+    }
+
+    fn rebuilt(&self, place: Place) {
+        self.note_rebuild(place, false);
+    }
+
     fn ended(&self, place: Place, end: End) {
+        self.ended_as(place, end);
+    }
+}
+
+impl Core {
+    /// The incarnation at `place` is gone, or has been let go of.
+    pub(super) fn ended_as(&self, place: Place, end: End) {
         let _ending = self.ending();
         let (group_at, at) = self.home(place.index);
         let (mut dropped, mut failed, mut orphans) = (Vec::new(), Vec::new(), VecDeque::new());
         let mut victim = None;
-        // The words of a constructor's own error come from the user's code, so they are asked for before the lock.
-        let status = match &end {
-            End::Finished | End::Replaced { .. } => String::new(),
-            End::Failed(error) => panics::text_of(error),
-            End::Died { status, .. } => status.clone(),
-        };
+        // A constructor's own error is the user's: its words are asked for before the lock, and it is let go of after.
+        let (mut not_up, mut unheard) = (None, None);
+        let (mut end, mut death) = (end, Death::default());
+        match &end {
+            End::Finished | End::Replaced { .. } => {}
+            End::Failed(error) => death = panics::text_of(error).into(),
+            End::Died { death: how, .. } => death.clone_from(how),
+        }
         {
             let mut group = self.group(group_at);
             let lane = &mut group.lanes[at];
             if lane.generation != place.generation || lane.status == Status::Gone {
                 return;
             }
+            if let Some(why) = lane.late.take() {
+                death = why.as_str().into();
+                (end, unheard) = end.late(why, lane.status == Status::Starting);
+            }
+            lane.alarm = None;
+            let recycled = lane.recycled;
             lane.renew(&self.books[place.index]);
+            let useful = lane.was_useful(Instant::now(), &self.books[place.index]);
+            if lane.was_up() {
+                self.scene.note(News::Down(place.index));
+            }
             self.close_door(place.index);
             let left = lane.link.take().map(|link| link.drain()).unwrap_or_default();
             let making = self.making.load(Ordering::SeqCst);
-            let mut not_up = None;
+            if !making && self.phase() != ABORTED {
+                self.note_news(place.index, &end, &death);
+            }
             let how = match end {
+                End::Finished if recycled => How::Recycled,
                 End::Finished => How::AsItShould,
                 End::Failed(error) => {
                     if making {
                         self.gate().init_error.get_or_insert_with(|| error.clone());
                     }
                     not_up = Some(error);
-                    How::Died
+                    How::Died { useful }
                 }
                 End::Replaced { running } => {
                     victim = running.map(|job| (job, Error::cancelled()));
@@ -221,22 +315,29 @@ impl Host for Core {
                 }
                 End::Died { running, .. } => {
                     if making {
-                        self.gate().init_error.get_or_insert_with(|| Error::worker_died(status.clone()));
+                        self.gate().init_error.get_or_insert_with(|| Error::worker_died(death.clone()));
                     }
-                    victim = running.map(|job| (job, Error::worker_died(status.clone())));
-                    How::Died
+                    victim = running.map(|job| (job, Error::worker_died(death.clone())));
+                    // What it died of may be the call, which comes to an end by that.
+                    How::Died { useful: useful || victim.is_some() }
                 }
             };
             self.requeue(&mut group, at, left, &mut dropped, &mut failed);
             if self.settings.on_demand {
                 group.lanes[at].status = Status::Vacant;
-                if let Some(error) = not_up {
-                    failed.extend(group.waiting.pop_front().map(|call| (call, error)));
-                } else if how == How::Died {
+                if not_up.is_some() {
+                    if let Some(call) = group.waiting.pop_front() {
+                        failed.extend(not_up.take().map(|error| (call, error)));
+                    }
+                } else if let How::Died { useful } = how {
                     add(&self.books[place.index].restarts);
+                    self.scene.note(News::Restarted(place.index));
+                    if victim.is_none() {
+                        self.died_for_nothing(&mut group, at, useful, death, &mut failed);
+                    }
                 }
-                let phase = self.phase.load(Ordering::SeqCst);
-                if phase == ABORTED || (phase != OPEN && self.outstanding.load(Ordering::SeqCst) == 0) {
+                let phase = self.phase();
+                if phase == ABORTED || (phase != OPEN && self.tally.outstanding() == 0) {
                     orphans = self.gone(&mut group, at);
                 } else {
                     self.staff(&mut group, &mut failed);
@@ -244,11 +345,13 @@ impl Host for Core {
             } else if how == How::AsItShould {
                 orphans = self.gone(&mut group, at);
             } else {
-                orphans = self.replace(&mut group, at, &status, how);
+                orphans = self.replace(&mut group, at, death, how);
             }
         }
+        self.scene.tell();
+        drop((not_up, unheard));
         if let Some((job, error)) = victim {
-            if self.phase.load(Ordering::SeqCst) == ABORTED {
+            if self.phase() == ABORTED {
                 // It died because the pool was told to end, and that is what its call came to.
                 job.give_up(Error::stopped());
             } else if matches!(error, Error::WorkerDied { .. }) {
@@ -261,15 +364,24 @@ impl Host for Core {
         }
         self.fail_all(failed);
         self.rehouse(orphans);
+        self.relieve();
+        self.close_if_over();
         self.wake();
     }
 }
 
 /// How a worker came to its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum How {
+pub(super) enum How {
     AsItShould,
+    /// Ended since it had done enough; no death.
+    Recycled,
     /// Ended for the sake of a call that nobody wants any more; no death.
     Replaced,
-    Died,
+    /// Its death has been counted, and it has rested.
+    Rested,
+    /// `useful` where it has been of use before.
+    Died {
+        useful: bool,
+    },
 }

@@ -10,7 +10,6 @@
 //! thread. A turn that is granted to a call that was settled meanwhile goes to the next, or back.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -148,7 +147,7 @@ impl Core {
         let Some(line) = self.lines.first() else { return Ok(()) };
         let (told, turn) = std::sync::mpsc::channel();
         line.state().waiter = Some(told.clone());
-        if self.phase.load(Ordering::SeqCst) == ABORTED {
+        if self.phase() == ABORTED {
             // Whoever aborted may have looked for the waiter before.
             return Err(Error::stopped());
         }
@@ -164,7 +163,7 @@ impl Core {
                     Some(deadline) => {
                         let left = deadline.saturating_duration_since(std::time::Instant::now());
                         turn.recv_timeout(left).map_err(|_| {
-                            let allowed = call.header().care.as_ref().and_then(|care| care.allowed());
+                            let allowed = call.header().care().and_then(|care| care.allowed());
                             Error::timed_out(TimeoutScope::Call, allowed)
                         })
                     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::budget::Budget;
 use super::condition::{accepts, covers};
 use super::{Attempt, Retry};
+use crate::draw::Draw;
 use crate::error::Error;
 use crate::panics;
 
@@ -47,12 +48,13 @@ pub(crate) struct Policy {
     num_retries: u32,
     /// Shared by all that were made of the same [`Retry`] of a pool.
     budget: Option<Arc<Budget>>,
+    draw: Arc<Draw>,
 }
 
 impl Policy {
     pub(crate) fn new(retry: Retry) -> Self {
         let budget = retry.budget.map(|terms| Arc::new(Budget::new(terms)));
-        Policy { num_retries: retry.num_retries, retry: Arc::new(retry), budget }
+        Policy { num_retries: retry.num_retries, retry: Arc::new(retry), budget, draw: Arc::default() }
     }
 
     /// The same, with the same budget, but this many retries.
@@ -93,7 +95,7 @@ impl Policy {
             }
         };
         if wanted && self.has_tries(attempt) && self.is_paid(attempt) {
-            return Verdict::Again { delay: self.retry.delay(attempt.number) };
+            return Verdict::Again { delay: self.retry.delay_by(&self.draw, attempt.number) };
         }
         if !wanted || !self.has_tries(attempt) {
             self.settle(attempt);

@@ -8,7 +8,7 @@ use super::Attempt;
 use super::backoff::{Backoff, Growth};
 use super::budget::Terms;
 use super::condition::{Condition, Until};
-use crate::draw::Draw;
+use crate::draw::{self, Draw};
 use crate::error::Error;
 
 /// How calls that did not succeed are tried again, for `.retry(..)` and `.retry_method("name", ..)` of a builder.
@@ -176,8 +176,14 @@ impl Retry {
     /// assert_eq!(retry.delay(3), Duration::from_millis(30));
     /// ```
     pub fn delay(&self, attempt: u32) -> Duration {
-        static DRAW: LazyLock<Draw> = LazyLock::new(Draw::default);
-        self.backoff.delay(attempt, DRAW.unit())
+        static DRAW: LazyLock<Draw> = LazyLock::new(Draw::random);
+        let draw = draw::seeded().map_or_else(|| DRAW.unit(), |seeds| seeds.unit());
+        self.backoff.delay(attempt, draw)
+    }
+
+    /// The same, by what `draw` draws.
+    pub(super) fn delay_by(&self, draw: &Draw, attempt: u32) -> Duration {
+        self.backoff.delay(attempt, draw.unit())
     }
 
     /// What of it cannot be, as a sentence that begins with "its".

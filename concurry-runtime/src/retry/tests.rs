@@ -32,6 +32,26 @@ impl std::error::Error for Outer {
     }
 }
 
+#[test]
+fn delays_of_a_policy_are_what_the_seed_says_that_it_was_made_under() {
+    let policy = |seed| {
+        let _guard = crate::draw::seed(seed);
+        Policy::new(Retry::fixed().num_retries(u32::MAX).without_budget())
+    };
+    let delays = |policy: &Policy| {
+        let error = Error::failed(io::Error::other("no"));
+        let delay = |number| match policy.after(Outcome::Error(&error), &attempt(number)) {
+            Verdict::Again { delay } => delay,
+            other => panic!("{other:?}"),
+        };
+        (1..=8).map(delay).collect::<Vec<_>>()
+    };
+    let first = delays(&policy(1));
+    assert_eq!(delays(&policy(1).with(9)), first);
+    assert_ne!(delays(&policy(2)), first);
+    assert!(first.iter().any(|delay| *delay != first[0]));
+}
+
 fn attempt(number: u32) -> Attempt {
     Attempt::new(number, Duration::from_millis(u64::from(number)))
 }

@@ -78,7 +78,7 @@ impl<T: Task> TaskHome<T> {
         drop(state);
         // Lets the next one try, also where starting panics.
         let _starting = Starting(self);
-        let client = start::<T>(Options::new::<T>(), T::init())?;
+        let client = start::<T>(Options::new::<T>(), T::no_arguments())?;
         let mut state = self.lock();
         if client.pool().core().settings.mode == Mode::Sync {
             state.inline.push((me, client.clone()));
@@ -175,11 +175,27 @@ fn leave_with_thread<T: Task>(thread: ThreadId) {
     });
 }
 
-/// Calls a task in its own pool.
-pub(super) fn call<T: Task, A: Args>(args: A, build: fn(A::Values) -> T::Message) -> TaskFuture<T::Output> {
+/// The pool of a task that calls are made in now, started where there is none.
+pub(super) fn client<T: Task>() -> Result<Client<T>> {
+    loop {
+        let client = T::home().client()?;
+        if !client.pool().is_stopped() {
+            return Ok(client);
+        }
+        T::home().forget(&client);
+    }
+}
+
+/// Calls a task in its own pool; `patient` waits where there is no room in it, whatever its options say.
+pub(super) fn call<T: Task, A: Args>(
+    args: A,
+    build: fn(A::Values) -> T::Message,
+    patient: bool,
+) -> TaskFuture<T::Output> {
     let mut args = args;
     loop {
         let client = match T::home().client() {
+            Ok(client) if patient => client.patient(),
             Ok(client) => client,
             Err(error) => return Client::<T>::refuse(CALL, error),
         };
@@ -195,7 +211,7 @@ pub(super) fn call<T: Task, A: Args>(args: A, build: fn(A::Values) -> T::Message
 
 /// What a task's function is to its callers.
 pub fn task_call<T: Task, A: Args>(args: A, build: fn(A::Values) -> T::Message) -> TaskFuture<T::Output> {
-    call::<T, A>(args, build)
+    call::<T, A>(args, build, false)
 }
 
 /// `stop` of a task.

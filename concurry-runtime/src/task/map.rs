@@ -3,11 +3,11 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use super::home::call;
-use super::{Task, arg, submit};
+use super::home::{call, client};
+use super::{CALL, Task, arg, submit};
+use crate::bundle::{self, Reader, Results, ResultsUnordered};
 use crate::error::Result;
 use crate::future::TaskFuture;
-use crate::gather::{Ahead, AheadUnordered};
 use crate::pool::Client;
 
 /// Which pool the calls of a map go to.
@@ -17,14 +17,28 @@ enum Way<T: Task> {
     Pool(Client<T>),
 }
 
-impl<T: Task> Way<T> {
-    fn call(&self, args: T::Args) -> TaskFuture<T::Output> {
+impl<T: Task> bundle::Way<T::Args, T::Output> for Way<T> {
+    fn open(&self) -> Option<Reader<T::Args, T::Output>> {
+        let open = |client: &Client<T>| {
+            bundle::open(client, CALL, |worker: &mut T, args, context, reply| {
+                worker.call(T::message(args), context, reply)
+            })
+        };
         match self {
-            Way::Home => call::<T, _>((arg(args), ()), |(args, ())| T::message(args)),
-            Way::Pool(client) => submit(client, args),
+            Way::Home => open(&client::<T>().ok()?),
+            Way::Pool(client) => open(client),
         }
     }
 
+    fn call(&self, args: T::Args) -> TaskFuture<T::Output> {
+        match self {
+            Way::Home => call::<T, _>((arg(args), ()), |(args, ())| T::message(args), true),
+            Way::Pool(client) => submit(client, args),
+        }
+    }
+}
+
+impl<T: Task> Way<T> {
     fn describe(&self, name: &mut fmt::DebugStruct<'_, '_>) {
         name.field("task", &T::NAME);
         if let Way::Pool(client) = self {
@@ -40,6 +54,18 @@ impl<T: Task> Way<T> {
 /// holds the calls back. An error is given in its place and does not end the iteration. Dropping it draws no more and
 /// cancels the calls whose results were not taken.
 ///
+/// # How the calls travel
+///
+/// In mode `thread` workers take the calls of a map in chunks, as many as take some 50 microseconds, so that small ones cost
+/// some tens of nanoseconds each instead of about a microsecond. To whoever looks each is a call by itself: it runs
+/// as soon as a worker is free, whatever the input, the other calls or the reader wait for; its result is there when it
+/// is done; it has its own error, its own context, and its place in the statistics. The map goes to every worker that
+/// it has calls for, beginning with those that `load_balancing` would pick.
+///
+/// Calls are sent one by one in the other modes, on demand, with limits, retries, a timeout, `max_pending` or
+/// `max_calls_per_worker`; to a single worker of a pool; and on a worker of the very pool, or inside a call that has a
+/// deadline.
+///
 /// ```
 /// use concurry::prelude::*;
 ///
@@ -53,22 +79,25 @@ impl<T: Task> Way<T> {
 /// # Ok::<(), concurry::Error>(())
 /// ```
 #[must_use = "iterators are lazy: no call is made until it is iterated over"]
-pub struct TaskMap<T: Task, I> {
-    ahead: Ahead<I, T::Output>,
+pub struct TaskMap<T: Task, I: Iterator> {
+    results: Results<I, T::Output>,
     way: Way<T>,
 }
 
-impl<T: Task, I> TaskMap<T, I> {
-    /// At most `calls` calls, 256 unless this is called, have results that were not taken. At least 1.
+impl<T: Task, I: Iterator> TaskMap<T, I> {
+    /// At most `calls` calls have results that were not taken. At least 1.
+    ///
+    /// Unless this is called they are 256; up to 8192 where calls that travel in chunks take less than a microsecond each
+    /// and neither their inputs nor their results own any memory.
     pub fn look_ahead(mut self, calls: usize) -> Self {
-        self.ahead.look_ahead(calls);
+        self.results.look_ahead(calls);
         self
     }
 }
 
 impl<T: Task, I: Iterator<Item = T::Args>> TaskMap<T, I> {
     pub(super) fn of_pool(client: Client<T>, inputs: I) -> Self {
-        TaskMap { ahead: Ahead::new(inputs), way: Way::Pool(client) }
+        TaskMap { results: Results::new(inputs), way: Way::Pool(client) }
     }
 }
 
@@ -76,12 +105,12 @@ impl<T: Task, I: Iterator<Item = T::Args>> Iterator for TaskMap<T, I> {
     type Item = Result<T::Output>;
 
     fn next(&mut self) -> Option<Result<T::Output>> {
-        let TaskMap { ahead, way } = self;
-        ahead.next(&mut |args| way.call(args))
+        let TaskMap { results, way } = self;
+        results.next(way)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.ahead.size_hint()
+        self.results.size_hint()
     }
 }
 
@@ -89,11 +118,11 @@ impl<T: Task, I: Iterator<Item = T::Args>> FusedIterator for TaskMap<T, I> {}
 
 impl<T: Task, I: ExactSizeIterator<Item = T::Args>> ExactSizeIterator for TaskMap<T, I> {}
 
-impl<T: Task, I> fmt::Debug for TaskMap<T, I> {
+impl<T: Task, I: Iterator> fmt::Debug for TaskMap<T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut name = f.debug_struct("TaskMap");
         self.way.describe(&mut name);
-        self.ahead.describe(&mut name)
+        self.results.describe(&mut name)
     }
 }
 
@@ -114,22 +143,22 @@ impl<T: Task, I> fmt::Debug for TaskMap<T, I> {
 /// # Ok::<(), concurry::Error>(())
 /// ```
 #[must_use = "iterators are lazy: no call is made until it is iterated over"]
-pub struct TaskMapUnordered<T: Task, I> {
-    ahead: AheadUnordered<I, T::Output>,
+pub struct TaskMapUnordered<T: Task, I: Iterator> {
+    results: ResultsUnordered<I, T::Output>,
     way: Way<T>,
 }
 
-impl<T: Task, I> TaskMapUnordered<T, I> {
-    /// At most `calls` calls, 256 unless this is called, have results that were not taken. At least 1.
+impl<T: Task, I: Iterator> TaskMapUnordered<T, I> {
+    /// As [`TaskMap::look_ahead`].
     pub fn look_ahead(mut self, calls: usize) -> Self {
-        self.ahead.look_ahead(calls);
+        self.results.look_ahead(calls);
         self
     }
 }
 
 impl<T: Task, I: Iterator<Item = T::Args>> TaskMapUnordered<T, I> {
     pub(super) fn of_pool(client: Client<T>, inputs: I) -> Self {
-        TaskMapUnordered { ahead: AheadUnordered::new(inputs), way: Way::Pool(client) }
+        TaskMapUnordered { results: ResultsUnordered::new(inputs), way: Way::Pool(client) }
     }
 }
 
@@ -137,12 +166,12 @@ impl<T: Task, I: Iterator<Item = T::Args>> Iterator for TaskMapUnordered<T, I> {
     type Item = (usize, Result<T::Output>);
 
     fn next(&mut self) -> Option<(usize, Result<T::Output>)> {
-        let TaskMapUnordered { ahead, way } = self;
-        ahead.next(&mut |args| way.call(args))
+        let TaskMapUnordered { results, way } = self;
+        results.next(way)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.ahead.size_hint()
+        self.results.size_hint()
     }
 }
 
@@ -150,11 +179,11 @@ impl<T: Task, I: Iterator<Item = T::Args>> FusedIterator for TaskMapUnordered<T,
 
 impl<T: Task, I: ExactSizeIterator<Item = T::Args>> ExactSizeIterator for TaskMapUnordered<T, I> {}
 
-impl<T: Task, I> fmt::Debug for TaskMapUnordered<T, I> {
+impl<T: Task, I: Iterator> fmt::Debug for TaskMapUnordered<T, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut name = f.debug_struct("TaskMapUnordered");
         self.way.describe(&mut name);
-        self.ahead.describe(&mut name)
+        self.results.describe(&mut name)
     }
 }
 
@@ -164,7 +193,7 @@ where
     T: Task,
     I: IntoIterator<Item = T::Args>,
 {
-    TaskMap { ahead: Ahead::new(inputs.into_iter()), way: Way::Home }
+    TaskMap { results: Results::new(inputs.into_iter()), way: Way::Home }
 }
 
 /// `map_unordered` of a task, in its own pool.
@@ -173,5 +202,5 @@ where
     T: Task,
     I: IntoIterator<Item = T::Args>,
 {
-    TaskMapUnordered { ahead: AheadUnordered::new(inputs.into_iter()), way: Way::Home }
+    TaskMapUnordered { results: ResultsUnordered::new(inputs.into_iter()), way: Way::Home }
 }

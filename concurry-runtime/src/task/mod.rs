@@ -14,7 +14,7 @@ pub use args::{IntoTaskArgs, Many, One};
 pub use home::{TaskHome, task_call, task_stop};
 pub use map::{TaskMap, TaskMapUnordered, task_map, task_map_unordered};
 pub use pool::{TaskOptions, TaskPool};
-pub use worker::{IntoFailure, TaskWorker, TaskWorkerClient, TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions};
+pub use worker::{TaskWorker, TaskWorkerClient, TaskWorkerMap, TaskWorkerMapUnordered, TaskWorkerOptions};
 
 use serde::de::DeserializeOwned;
 
@@ -56,7 +56,7 @@ pub trait Task: Worker {
     #[doc(hidden)]
     fn message(args: Self::Args) -> Self::Message;
     #[doc(hidden)]
-    fn init() -> Self::Init;
+    fn no_arguments() -> Self::Init;
     #[doc(hidden)]
     fn decode() -> Decode<Self::Output>;
     #[doc(hidden)]

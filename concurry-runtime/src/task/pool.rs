@@ -10,7 +10,7 @@ use super::{CALL, Task};
 use crate::error::Result;
 use crate::future::TaskFuture;
 use crate::options::Options;
-use crate::pool::{Client, Pool, WorkerClient, start};
+use crate::pool::{Client, Held, Pool, WorkerClient, start};
 
 /// The options of another pool of a task; made by the task's `options()`.
 ///
@@ -44,7 +44,7 @@ impl<T: Task> TaskOptions<T> {
     /// # Errors
     /// A bad option, or a mode that cannot run here.
     pub fn init(self) -> Result<TaskPool<T>> {
-        start::<T>(self.0, T::init()).map(TaskPool)
+        start::<T>(self.0, T::no_arguments()).map(TaskPool)
     }
 }
 
@@ -97,7 +97,7 @@ impl<T: Task> TaskPool<T> {
     where
         I: IntoIterator<Item = T::Args>,
     {
-        TaskMap::of_pool(self.0.clone(), inputs.into_iter())
+        TaskMap::of_pool(self.0.patient(), inputs.into_iter())
     }
 
     /// Calls the task with each of `inputs` and yields `(index, result)` as they finish. See [`TaskMapUnordered`].
@@ -105,7 +105,7 @@ impl<T: Task> TaskPool<T> {
     where
         I: IntoIterator<Item = T::Args>,
     {
-        TaskMapUnordered::of_pool(self.0.clone(), inputs.into_iter())
+        TaskMapUnordered::of_pool(self.0.patient(), inputs.into_iter())
     }
 }
 
@@ -134,5 +134,8 @@ impl<T: Task> WorkerClient for TaskPool<T> {
     }
     fn worker(&self, index: usize) -> Self {
         TaskPool(self.0.worker(index))
+    }
+    fn holding(&self, held: Held) -> Self {
+        TaskPool(self.0.holding(held))
     }
 }

@@ -8,6 +8,7 @@ use std::io;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::careful;
 use super::frame::MOST;
 use crate::panics;
 
@@ -19,6 +20,15 @@ pub enum Codec {
     /// MessagePack with field names (feature `msgpack`).
     MsgPack,
 }
+
+impl Codec {
+    /// What is to be done before this build can speak it, if it cannot.
+    pub(crate) fn missing(self) -> Option<&'static str> {
+        (self == Codec::MsgPack && cfg!(not(feature = "msgpack"))).then_some(MISSING)
+    }
+}
+
+const MISSING: &str = "`codec = \"msgpack\"` is not built into this concurry; write `concurry = { features = [\"msgpack\"] }` in Cargo.toml, or use mode `thread`";
 
 const HINT: &str =
     "types such as `serde_json::Value`, `#[serde(flatten)]` and `untagged` need `#[worker(codec = \"msgpack\")]`";
@@ -34,24 +44,34 @@ pub(crate) fn checked_decode<T>(decode: impl FnOnce() -> Result<T, String>) -> R
         .unwrap_or_else(|why| Err(format!("cannot be decoded: its `Deserialize` panicked: {why}")))
 }
 
-/// `value` as bytes.
+/// `value` as bytes, which bear no bound but that of frames.
 pub(crate) fn encode<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    encode_into(codec, value, &mut bytes)?;
+    encode_within(codec, value, MOST)
+}
+
+/// `value` as bytes, of which there may be so many.
+pub(crate) fn encode_within<T: Serialize + ?Sized>(codec: Codec, value: &T, most: usize) -> Result<Vec<u8>, String> {
+    // Most messages are small; grown byte by byte, one would be moved three times.
+    let mut bytes = Vec::with_capacity(64);
+    encode_into(codec, value, &mut bytes, most)?;
     Ok(bytes)
 }
 
-/// Appends `value` to `bytes`; where it fails, `bytes` is as it was.
-pub(crate) fn encode_into<T: Serialize + ?Sized>(codec: Codec, value: &T, bytes: &mut Vec<u8>) -> Result<(), String> {
+/// Appends `value` to `bytes`, of which there may be so many then; where it fails, `bytes` is as it was.
+pub(crate) fn encode_into<T: Serialize + ?Sized>(
+    codec: Codec,
+    value: &T,
+    bytes: &mut Vec<u8>,
+    most: usize,
+) -> Result<(), String> {
     let start = bytes.len();
-    let mut writer = Bounded { bytes, left: MOST };
+    let mut writer = Bounded { bytes, most, refused: None };
     let done = match codec {
         Codec::Bincode => {
             let done = bincode::serde::encode_into_std_write(value, &mut writer, bincode::config::standard());
             match done {
                 Ok(_) => Ok(()),
-                Err(_) if writer.left == 0 => Err(too_large()),
-                Err(error) => Err(format!("cannot be encoded: {error}; {HINT}")),
+                Err(error) => Err(writer.too_large().unwrap_or_else(|| format!("cannot be encoded: {error}; {HINT}"))),
             }
         }
         Codec::MsgPack => msgpack_encode(value, &mut writer),
@@ -62,20 +82,21 @@ pub(crate) fn encode_into<T: Serialize + ?Sized>(codec: Codec, value: &T, bytes:
     done
 }
 
-/// Takes as many bytes as a frame carries, and no more.
+/// Takes as many bytes as are allowed, and no more.
 struct Bounded<'a> {
     bytes: &'a mut Vec<u8>,
-    /// 0 once more was offered than there is room for.
-    left: usize,
+    most: usize,
+    /// How many there would have been with the first that were refused.
+    refused: Option<usize>,
 }
 
 impl io::Write for Bounded<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() >= self.left {
-            self.left = 0;
+        let all = self.bytes.len().saturating_add(bytes.len());
+        if all > self.most {
+            self.refused.get_or_insert(all);
             return Err(io::Error::other("too large"));
         }
-        self.left -= bytes.len();
         self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -84,9 +105,16 @@ impl io::Write for Bounded<'_> {
     }
 }
 
-fn too_large() -> String {
+impl Bounded<'_> {
+    fn too_large(&self) -> Option<String> {
+        self.refused.map(|size| too_large(size, self.most))
+    }
+}
+
+fn too_large(size: usize, most: usize) -> String {
+    let raise = if most < MOST { "raise it, or " } else { "" };
     format!(
-        "cannot be sent: it takes more than {MOST} bytes; pass a path or a key instead of the data, or split the call"
+        "cannot be sent: it takes {size} bytes or more, and `max_message_size` is {most} bytes; {raise}pass a path or a key instead of the data, or split the call"
     )
 }
 
@@ -95,7 +123,8 @@ pub(crate) fn decode<T: DeserializeOwned>(codec: Codec, bytes: &[u8]) -> Result<
     match codec {
         Codec::Bincode => {
             let config = bincode::config::standard();
-            match bincode::serde::decode_from_slice::<T, _>(bytes, config) {
+            let budget = careful::Budget::of(bytes.len());
+            match bincode::serde::seed_decode_from_slice(careful::seed::<T>(&budget), bytes, config) {
                 Ok((value, used)) if used == bytes.len() => Ok(value),
                 Ok((_, used)) => Err(format!("cannot be decoded: {} bytes are left over; {HINT}", bytes.len() - used)),
                 Err(error) => Err(format!("cannot be decoded: {error}; {HINT}")),
@@ -110,16 +139,18 @@ pub(crate) fn encode_result<T: Serialize + 'static>(
     codec: Codec,
     value: &T,
     bytes: &mut Vec<u8>,
+    most: usize,
 ) -> Result<(), String> {
     match (value as &dyn Any).downcast_ref::<Vec<u8>>() {
         Some(plain) => {
-            if plain.len() >= MOST {
-                return Err(too_large());
+            let all = bytes.len().saturating_add(plain.len());
+            if all > most {
+                return Err(too_large(all, most));
             }
             bytes.extend_from_slice(plain);
             Ok(())
         }
-        None => encode_into(codec, value, bytes),
+        None => encode_into(codec, value, bytes, most),
     }
 }
 
@@ -138,21 +169,14 @@ pub(crate) fn decode_result<T: DeserializeOwned + 'static>(codec: Codec, bytes: 
 
 #[cfg(feature = "msgpack")]
 fn msgpack_encode<T: Serialize + ?Sized>(value: &T, writer: &mut Bounded<'_>) -> Result<(), String> {
-    let done = rmp_serde::encode::write_named(writer, value);
-    match done {
-        Ok(()) => Ok(()),
-        Err(_) if writer.left == 0 => Err(too_large()),
-        Err(error) => Err(format!("cannot be encoded: {error}")),
-    }
+    rmp_serde::encode::write_named(writer, value)
+        .map_err(|error| writer.too_large().unwrap_or_else(|| format!("cannot be encoded: {error}")))
 }
 
 #[cfg(feature = "msgpack")]
 fn msgpack_decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     rmp_serde::from_slice(bytes).map_err(|error| format!("cannot be decoded: {error}"))
 }
-
-#[cfg(not(feature = "msgpack"))]
-const MISSING: &str = "`codec = \"msgpack\"` needs the feature `msgpack` of concurry";
 
 #[cfg(not(feature = "msgpack"))]
 fn msgpack_encode<T: Serialize + ?Sized>(_: &T, _: &mut Bounded<'_>) -> Result<(), String> {
@@ -182,12 +206,31 @@ mod tests {
     #[test]
     fn plain_bytes_travel_plain() {
         let mut out = Vec::new();
-        encode_result(Codec::Bincode, &vec![9u8, 8, 7], &mut out).unwrap();
+        encode_result(Codec::Bincode, &vec![9u8, 8, 7], &mut out, 3).unwrap();
         assert_eq!(out, [9, 8, 7]);
         assert_eq!(decode_result::<Vec<u8>>(Codec::Bincode, out).unwrap(), [9, 8, 7]);
         let mut out = Vec::new();
-        encode_result(Codec::Bincode, &5u64, &mut out).unwrap();
+        encode_result(Codec::Bincode, &5u64, &mut out, MOST).unwrap();
         assert_eq!(decode_result::<u64>(Codec::Bincode, out).unwrap(), 5);
+    }
+
+    #[test]
+    fn as_many_bytes_as_are_allowed_and_no_more() {
+        for codec in [
+            Codec::Bincode,
+            #[cfg(feature = "msgpack")]
+            Codec::MsgPack,
+        ] {
+            let value = vec!["four"; 10];
+            let whole = encode(codec, &value).unwrap();
+            assert_eq!(encode_within(codec, &value, whole.len()).unwrap(), whole);
+            let why = encode_within(codec, &value, whole.len() - 1).unwrap_err();
+            let (size, most) = (format!("takes {} bytes", whole.len()), format!("is {} bytes", whole.len() - 1));
+            assert!(why.contains(&size) && why.contains(&most) && why.contains("raise it"), "{why}");
+        }
+        let mut out = vec![0];
+        assert!(encode_result(Codec::Bincode, &vec![9u8, 8, 7], &mut out, 3).unwrap_err().contains("takes 4 bytes"));
+        assert_eq!(out, [0]);
     }
 
     #[test]
@@ -199,7 +242,7 @@ mod tests {
             }
         }
         let mut bytes = vec![1, 2];
-        let error = encode_into(Codec::Bincode, &(3u8, Bad), &mut bytes).unwrap_err();
+        let error = encode_into(Codec::Bincode, &(3u8, Bad), &mut bytes, MOST).unwrap_err();
         assert!(error.contains("not today"));
         assert_eq!(bytes, [1, 2]);
     }

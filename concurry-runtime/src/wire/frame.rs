@@ -1,16 +1,20 @@
 //! Frames: what goes over a link, one after the other. A head of fixed size, then as many bytes as it says.
 //!
 //! ```text
-//! 0        4      5      6         8        12                 20              24          28            32
-//! | length | kind | zero | attempt | method | id of the call   | time left, ms | limit set | run time, ms | bytes …
+//! 0        4      5       6         8        12                 20              24          28            32
+//! | length | kind | check | attempt | method | id of the call   | time left, ms | limit set | run time, ms | bytes …
 //! ```
 //!
 //! All numbers are little-endian: both ends are the same executable, but may be on different machines.
+//!
+//! All bytes of a head together come to zero by exclusive or, which `check` sees to. A head of which one byte is wrong,
+//! and nearly every other that is none, is known for that: were its length believed, both ends could wait for ever for
+//! bytes that nobody sends.
 
 /// The length of a head.
 pub(crate) const HEAD: usize = 32;
 
-/// The most bytes that one frame carries: 2 GiB.
+/// The most bytes that any frame carries: 2 GiB. What a pool's `max_message_size` is by default, and at most.
 pub(crate) const MOST: usize = 1 << 31;
 
 /// What a frame is about.
@@ -29,7 +33,19 @@ pub(crate) enum Kind {
     Stop = 4,
     /// To the worker: about limits.
     Granted = 6,
-    /// From the worker: it takes calls.
+    /// To either side: look at the ring.
+    Bell = 7,
+    /// To the worker: end after the call that runs; what has not begun goes elsewhere.
+    Retire = 8,
+    /// To the worker: a call that is over before it was sent; only to be answered.
+    Void = 9,
+    /// To a process that was just started: what it is, where it is a zygote.
+    Zygote = 10,
+    /// To a zygote: fork a worker, which has the file descriptors that come with this. The call's number is a slot.
+    Fork = 11,
+    /// To the worker: a call whose answer is to say when it began and how long it took.
+    Timed = 12,
+    /// From the worker, which takes calls, or from a zygote, which takes orders.
     Ready = 16,
     /// From the worker: it could not be built; it ends.
     Failed = 17,
@@ -37,10 +53,13 @@ pub(crate) enum Kind {
     Value = 18,
     /// From the worker: a call's error.
     Error = 19,
-    /// From the worker: a call whose beginning is to be told has begun.
+    /// From the worker: a call whose beginning is to be told has begun; 0 where none has, but one could.
     Begun = 20,
     /// From the worker: about limits.
     Asked = 21,
+    /// From a worker that was forked from what its constructor made: a method has panicked, and another is to take its
+    /// place. It ends.
+    Spent = 22,
 }
 
 impl Kind {
@@ -52,14 +71,28 @@ impl Kind {
             4 => Kind::Stop,
             5 => Kind::Leave,
             6 => Kind::Granted,
+            7 => Kind::Bell,
+            8 => Kind::Retire,
+            9 => Kind::Void,
+            10 => Kind::Zygote,
+            11 => Kind::Fork,
+            12 => Kind::Timed,
             16 => Kind::Ready,
             17 => Kind::Failed,
             18 => Kind::Value,
             19 => Kind::Error,
             20 => Kind::Begun,
             21 => Kind::Asked,
+            22 => Kind::Spent,
             _ => return None,
         })
+    }
+}
+
+impl Kind {
+    /// Whether a call comes to its end by it.
+    pub(crate) fn is_answer(self) -> bool {
+        matches!(self, Kind::Value | Kind::Error)
     }
 }
 
@@ -90,6 +123,20 @@ impl Head {
         Head { id, ..Head::plain(kind, length) }
     }
 
+    /// The same of an answer that says when its call began and how long it took, in nanoseconds. They are where calls say
+    /// what answers need not.
+    pub(crate) fn with_times(self, begun: u64, took: u64) -> Self {
+        let (left_ms, set) = (begun as u32, (begun >> 32) as u32);
+        let (run_ms, method) = (took as u32, (took >> 32) as u32);
+        Head { left_ms, set, run_ms, method, ..self }
+    }
+
+    /// What [`with_times`](Self::with_times) has put there; nought where nothing has.
+    pub(crate) fn times(&self) -> (u64, u64) {
+        let whole = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+        (whole(self.left_ms, self.set), whole(self.run_ms, self.method))
+    }
+
     pub(crate) fn to_bytes(self) -> [u8; HEAD] {
         let mut bytes = [0; HEAD];
         bytes[0..4].copy_from_slice(&u32::try_from(self.length).unwrap_or(u32::MAX).to_le_bytes());
@@ -100,11 +147,13 @@ impl Head {
         bytes[20..24].copy_from_slice(&self.left_ms.to_le_bytes());
         bytes[24..28].copy_from_slice(&self.set.to_le_bytes());
         bytes[28..32].copy_from_slice(&self.run_ms.to_le_bytes());
+        seal(&mut bytes);
         bytes
     }
 
-    /// The head that `bytes` begin with; `None` where they are too few.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Result<Self, String>> {
+    /// The head that `bytes` begin with; `None` where they are too few. An error where it is none, or announces more than
+    /// `most` bytes.
+    pub(crate) fn read(bytes: &[u8], most: usize) -> Option<Result<Self, String>> {
         let head = bytes.first_chunk::<HEAD>()?;
         let (length, rest) = head.split_first_chunk::<4>()?;
         let (kind, rest) = rest.split_first_chunk::<2>()?;
@@ -115,11 +164,14 @@ impl Head {
         let (set, rest) = rest.split_first_chunk::<4>()?;
         let run_ms = rest.first_chunk::<4>()?;
         let length = u32::from_le_bytes(*length) as usize;
-        let Some(known) = Kind::of(kind[0]).filter(|_| kind[1] == 0) else {
-            return Some(Err(format!("a frame of unknown kind {kind:?} arrived")));
+        if sum(bytes.first_chunk::<HEAD>()?) != 0 {
+            return Some(Err("the head of a frame arrived that is none: its bytes do not add up".to_owned()));
+        }
+        let Some(known) = Kind::of(kind[0]) else {
+            return Some(Err(format!("a frame of unknown kind {} arrived", kind[0])));
         };
-        if length > MOST {
-            return Some(Err(format!("a frame of {length} bytes arrived; at most {MOST} are allowed")));
+        if length > most {
+            return Some(Err(format!("a frame of {length} bytes arrived; at most {most} are allowed")));
         }
         Some(Ok(Head {
             length,
@@ -132,6 +184,16 @@ impl Head {
             run_ms: u32::from_le_bytes(*run_ms),
         }))
     }
+}
+
+/// Makes the check of a head fit its other bytes.
+pub(crate) fn seal(head: &mut [u8; HEAD]) {
+    head[5] ^= sum(head);
+}
+
+/// All bytes of a head by exclusive or; zero in one that is whole.
+fn sum(head: &[u8; HEAD]) -> u8 {
+    head.iter().fold(0, |sum, byte| sum ^ byte)
 }
 
 #[cfg(test)]
@@ -151,13 +213,23 @@ mod tests {
             run_ms: 8,
         };
         let bytes = head.to_bytes();
-        assert_eq!(Head::read(&bytes).unwrap().unwrap(), head);
-        assert!(Head::read(&bytes[..HEAD - 1]).is_none());
+        assert_eq!(Head::read(&bytes, MOST).unwrap().unwrap(), head);
+        assert!(Head::read(&bytes[..HEAD - 1], MOST).is_none());
+        assert!(Head::read(&bytes, 70_000).unwrap().is_ok() && Head::read(&bytes, 69_999).unwrap().is_err());
+        for at in 0..HEAD {
+            let mut bad = bytes;
+            bad[at] ^= 1 << (at % 8);
+            assert!(Head::read(&bad, MOST).unwrap().unwrap_err().contains("do not add up"));
+        }
         let mut bad = bytes;
         bad[4] = 200;
-        assert!(Head::read(&bad).unwrap().unwrap_err().contains("unknown kind"));
+        seal(&mut bad);
+        assert!(Head::read(&bad, MOST).unwrap().unwrap_err().contains("unknown kind"));
+        let (begun, took) = (u64::MAX - 7, (1 << 40) + 5);
+        assert_eq!(Head::about(Kind::Value, 1, 0).with_times(begun, took).times(), (begun, took));
         let mut long = bytes;
         long[0..4].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert!(Head::read(&long).unwrap().unwrap_err().contains("at most"));
+        seal(&mut long);
+        assert!(Head::read(&long, MOST).unwrap().unwrap_err().contains("at most"));
     }
 }

@@ -1,7 +1,10 @@
 //! `cargo xtask tidy`: the checks of the sources that no compiler makes.
 
+mod faults;
 mod files;
+mod guide;
 mod lex;
+mod links;
 mod readme;
 mod rules;
 
@@ -24,16 +27,22 @@ impl Finding {
 pub(crate) fn run(root: &Path) -> Result<()> {
     let mut findings = Vec::new();
     let mut count = 0;
-    for file in list(root)? {
+    let files = list(root)?;
+    for file in &files {
         // What is no text, such as an image, has no lines to look at.
-        let Ok(text) = std::fs::read_to_string(root.join(&file)) else { continue };
+        let Ok(text) = std::fs::read_to_string(root.join(file)) else { continue };
         count += 1;
-        rules::any_file(&file, &text, &mut findings);
+        rules::any_file(file, &text, &mut findings);
         if file.ends_with(".rs") {
-            rules::rust_file(&file, &text, &mut findings);
+            rules::rust_file(file, &text, &mut findings);
+        }
+        if file.ends_with(".md") {
+            links::check(root, file, &text, &mut findings);
         }
     }
     readme::check(root, &mut findings)?;
+    faults::check(root, &mut findings)?;
+    guide::check(root, &files, &mut findings)?;
     for Finding(finding) in &findings {
         println!("{finding}");
     }

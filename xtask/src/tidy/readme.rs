@@ -44,7 +44,7 @@ pub(super) fn check(root: &Path, findings: &mut Vec<Finding>) -> Result<()> {
 }
 
 /// Where code blocks open, and what is written behind their fence.
-fn fences(text: &str) -> Vec<(usize, &str)> {
+pub(super) fn fences(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut open = false;
     for (at, line) in text.lines().enumerate() {

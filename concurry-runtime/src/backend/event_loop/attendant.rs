@@ -16,7 +16,7 @@ use tokio::task::{spawn_local, yield_now};
 use super::link::{LoopLink, Next, Ticket};
 use super::visit::{Ended, live, visit};
 use crate::backend::{End, Host, Place, Post, Recipe, built, dismiss, guard, unpack};
-use crate::call::Header;
+use crate::call::{Header, Job};
 use crate::error::{Error, Result};
 use crate::panics;
 use crate::run::Run;
@@ -59,7 +59,7 @@ pub(super) struct Attendant<W: Worker> {
 impl<W: Worker> Attendant<W> {
     pub(super) fn new(recipe: Arc<Recipe<W>>, link: Arc<LoopLink>, host: Arc<dyn Host>, place: Place) -> Self {
         let (seat, unbegun, blocked) = (RefCell::new(Seat::Lost), Cell::new(0), Cell::new(false));
-        let post = recipe.post(place.index, true);
+        let post = recipe.post(place.index, true, link.bell.clone());
         Attendant { recipe, post, link, host, place, seat, unbegun, blocked }
     }
 
@@ -85,14 +85,19 @@ impl<W: Worker> Attendant<W> {
             });
             match step.await {
                 Step::Begin(ticket, held) => self.begin(ticket, held).await,
-                Step::Build => match self.build().await {
-                    Ok(worker) => self.sit(worker),
-                    Err(error) => {
-                        let why = panics::text_of(&error);
-                        let status = format!("it could not be built anew after a panic: {why}");
-                        return End::Died { status, running: None };
+                Step::Build => {
+                    self.host.rebuilding(self.place);
+                    let built = self.build().await;
+                    self.host.rebuilt(self.place);
+                    match built {
+                        Ok(worker) => self.sit(worker),
+                        Err(error) => {
+                            let why = panics::text_of(&error);
+                            let why = format!("it could not be built anew after a panic: {why}");
+                            return End::Died { death: why.into(), running: None };
+                        }
                     }
-                },
+                }
                 Step::End => return End::Finished,
             }
             if idle {
@@ -154,7 +159,7 @@ impl<W: Worker> Attendant<W> {
 
     /// The worker for the call that is first in line, if it may begin now.
     fn admit(&self, header: &Header) -> Option<Held<W>> {
-        let method = header.methods.get(header.method)?;
+        let method = header.method()?;
         let mut seat = self.seat.borrow_mut();
         match std::mem::replace(&mut *seat, Seat::Out) {
             Seat::In(worker) if method.exclusive => match Rc::try_unwrap(worker) {
@@ -179,7 +184,7 @@ impl<W: Worker> Attendant<W> {
     /// Runs a call, as a task where it is an `async fn`.
     async fn begin(self: &Rc<Self>, ticket: Arc<Ticket>, held: Held<W>) {
         let header = ticket.job.header();
-        let asynchronous = header.methods.get(header.method).is_some_and(|method| method.asynchronous);
+        let asynchronous = header.method().is_some_and(|method| method.asynchronous);
         let this = self.clone();
         match held {
             Held::Shared(worker) if asynchronous => {
@@ -258,7 +263,10 @@ impl<W: Worker> Attendant<W> {
             Ended::Stopped if job.header().is_cancelled() => job.give_up(Error::cancelled()),
             // Who kills a loop resolves the calls that it finds there; one that was on its way from the line to the
             // closed door at that moment may be gone from both by the time that is looked at.
-            Ended::Killed => job.give_up(Error::stopped()),
+            Ended::Killed => match self.link.cause.get() {
+                Some(status) => job.fail(self.death(status, job)),
+                None => job.give_up(Error::stopped()),
+            },
             Ended::Replied | Ended::Stopped => {}
         }
         let last = self.link.leave(ticket);
@@ -284,9 +292,14 @@ impl<W: Worker> Attendant<W> {
     /// The worker has died of `status`: it takes the calls that were running with it.
     pub(super) fn bury(&self, status: &str) {
         for ticket in self.link.tickets() {
-            let worker = format!("{}[{}]", W::NAME, self.place.index);
-            ticket.job.fail(Error::worker_died(status).at(worker, ticket.job.header().method_name()));
+            ticket.job.fail(self.death(status, &ticket.job));
         }
+    }
+
+    /// What becomes of a job whose worker has died of `status`.
+    fn death(&self, status: &str, job: &Job) -> Error {
+        let worker = format!("{}[{}]", W::NAME, self.place.index);
+        Error::worker_died(status).at(worker, job.header().method_name())
     }
 }
 

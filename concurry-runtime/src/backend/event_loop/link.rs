@@ -8,11 +8,12 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
 use super::door::Door;
 use crate::backend::{End, Link};
+use crate::bell::Bell;
 use crate::call::{Call, Header, Interrupt, Job};
 
 /// A line shorter than this is not worth looking through.
@@ -127,7 +128,11 @@ impl Line {
 #[derive(Default)]
 pub(super) struct LoopLink {
     line: Mutex<Line>,
+    /// For a method that blocks the loop while it waits.
+    pub(super) bell: Arc<Bell>,
     pub(super) door: Door,
+    /// What it died of, where it was killed for a reason of its own.
+    pub(super) cause: OnceLock<String>,
 }
 
 impl LoopLink {
@@ -230,6 +235,7 @@ impl Link for LoopLink {
                 let ticket = ticket.clone();
                 drop(line);
                 ticket.stop();
+                self.bell.ring();
                 return;
             }
             Some(Stage::Waiting(job)) if job.is_over() => line.take((id, attempt)),
@@ -258,7 +264,16 @@ impl Link for LoopLink {
         order.into_iter().filter_map(|key| line.take(key)).collect()
     }
 
-    fn running(&self) -> Vec<Call> {
-        self.tickets().iter().map(|ticket| ticket.job.call().clone()).collect()
+    fn release(&self) {
+        self.bell.end();
+    }
+
+    fn condemn(&self, status: &str) -> bool {
+        let _first = self.cause.set(status.to_owned());
+        self.kill()
+    }
+
+    fn running(&self) -> Vec<(Call, u32)> {
+        self.tickets().iter().map(|ticket| (ticket.job.call().clone(), ticket.job.attempt())).collect()
     }
 }

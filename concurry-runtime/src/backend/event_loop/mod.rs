@@ -68,7 +68,7 @@ impl<W: Worker> Backend for EventLoops<W> {
                 host.ended(place, end.unwrap_or_else(End::broken));
             })
             .map_err(|error| {
-                Error::init_failed(format!("no thread could be made for worker {}: {error}", place.index))
+                Error::refused(format_args!("no thread could be made for worker {}", place.index), &error)
             })?;
         Ok(Started { link, thread })
     }
@@ -91,8 +91,8 @@ fn run<W: Worker>(recipe: &Arc<Recipe<W>>, link: &Arc<LoopLink>, place: Place, h
     drop(local);
     attendant.dismiss();
     drop(entered);
-    if let End::Died { status, .. } = &end {
-        attendant.bury(status);
+    if let End::Died { death, .. } = &end {
+        attendant.bury(&death.status);
     }
     close(runtime, matches!(end, End::Finished) && inside.is_some());
     end

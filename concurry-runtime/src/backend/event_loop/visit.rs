@@ -27,7 +27,7 @@ pub(super) enum Ended {
 /// Calls `run`, unless the loop has been killed.
 pub(super) fn visit<T>(door: &Door, context: Option<&CallContext>, run: impl FnOnce() -> T) -> Result<T, Ended> {
     let Some(_inside) = door.enter() else { return Err(Ended::Killed) };
-    let _entered = context.map(context::enter);
+    let _entered = context.map(|context| context::enter(context.clone()));
     panics::caught(run).map_err(Ended::Panicked)
 }
 
@@ -47,7 +47,7 @@ impl Guarded<'_> {
 impl Drop for Guarded<'_> {
     fn drop(&mut self) {
         if let Some(future) = self.future.take() {
-            let _entered = context::enter(self.context);
+            let _entered = context::enter(self.context.clone());
             dismiss(future);
         }
     }

@@ -7,6 +7,8 @@ use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::getppid;
 
 use super::{child, sys};
+use crate::fault::{self, Point};
+use crate::gather::print_lines_only;
 
 /// The variable that names the process which started this one as its worker.
 pub(super) const MARKER: &str = "CONCURRY_WORKER_OF";
@@ -26,8 +28,7 @@ pub(super) fn claim(marker: &OsStr) -> Option<UnixStream> {
     match sys::adopt_socket() {
         Ok(socket) => Some(socket),
         Err(error) => {
-            eprintln!("concurry: a worker process could not take its socket: {error}");
-            child::leave();
+            child::leave_for(&format!("it could not take its socket: {error}"));
         }
     }
 }
@@ -35,5 +36,7 @@ pub(super) fn claim(marker: &OsStr) -> Option<UnixStream> {
 /// Becomes the worker; never returns.
 pub(super) fn take_over(socket: UnixStream) -> ! {
     sys::ignore_signals();
+    fault::here(Point::TakeOver);
+    print_lines_only();
     child::main(socket)
 }

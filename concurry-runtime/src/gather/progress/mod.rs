@@ -8,31 +8,63 @@ mod plain;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::error::{Error, Result};
+
+pub(crate) use bar::print_lines_only;
 pub use iter::ProgressIter;
 
 use bar::Bar;
 use plain::Plain;
 
+/// What one of the things that are counted came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    Failed,
+    Cancelled,
+}
+
+impl Outcome {
+    pub(super) fn of<T>(result: &Result<T>) -> Self {
+        result.as_ref().map_or_else(Self::of_error, |_| Outcome::Done)
+    }
+
+    pub(super) fn of_error(error: &Error) -> Self {
+        if matches!(error, Error::Cancelled { .. }) { Outcome::Cancelled } else { Outcome::Failed }
+    }
+}
+
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// All was done; what failed among it was counted.
+    /// All was done; what failed or was cancelled among it was counted.
     Done,
     /// Something failed, and the rest was given up.
     Failed,
+    /// Something was cancelled, and the rest was given up.
+    Cancelled,
     /// It was dropped half way.
     Stopped,
+}
+
+impl End {
+    pub(super) fn of_error(error: &Error) -> Self {
+        match Outcome::of_error(error) {
+            Outcome::Cancelled => End::Cancelled,
+            Outcome::Done | Outcome::Failed => End::Failed,
+        }
+    }
 }
 
 /// A bar on standard error that tells how much is done, how fast, what is left and how much failed.
 ///
 /// On a terminal it is drawn in place: cyan while it runs, green when all is done, red when something failed, yellow
-/// when it was dropped half way; several at once stand below each other. Elsewhere (a file, a pipe, a log) it prints a
-/// plain line at most every ten percent or ten seconds, and one at the end. It has no thread: it is drawn when
-/// something is counted.
+/// when something was cancelled, magenta when it was dropped half way; several at once stand below each other, the
+/// inner ones below. Elsewhere (a file, a pipe, a log) it prints a plain line every few seconds, and one at the end. It
+/// has no thread: it is drawn when something is counted, and while a gather waits.
 ///
 /// Clones are the same bar; dropping the last one ends it.
 ///
@@ -59,14 +91,48 @@ enum Screen {
     Plain(Plain),
 }
 
-const RUNNING: u8 = 0;
-const ENDED: u8 = 1;
-
-struct Shared {
+/// What has been counted.
+#[derive(Default)]
+struct Tally {
     total: u64,
     done: AtomicU64,
-    failed: Arc<AtomicU64>,
-    state: AtomicU8,
+    failed: AtomicU64,
+    cancelled: AtomicU64,
+}
+
+/// What a line tells.
+#[derive(Clone, Copy)]
+struct Counts {
+    done: u64,
+    total: u64,
+    failed: u64,
+    cancelled: u64,
+}
+
+impl Tally {
+    fn new(total: u64) -> Arc<Self> {
+        Arc::new(Tally { total, ..Tally::default() })
+    }
+
+    fn count(&self, n: u64, outcome: Outcome) {
+        match outcome {
+            Outcome::Done => {}
+            Outcome::Failed => drop(self.failed.fetch_add(n, Ordering::Relaxed)),
+            Outcome::Cancelled => drop(self.cancelled.fetch_add(n, Ordering::Relaxed)),
+        }
+        self.done.fetch_add(n, Ordering::Relaxed);
+    }
+
+    fn counts(&self) -> Counts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (failed, cancelled) = (read(&self.failed), read(&self.cancelled));
+        Counts { done: read(&self.done), total: self.total, failed, cancelled }
+    }
+}
+
+struct Shared {
+    tally: Arc<Tally>,
+    ended: AtomicBool,
     screen: Screen,
 }
 
@@ -78,48 +144,49 @@ impl ProgressBar {
     /// A bar for `total` things; a number of any integer type, where a negative one counts as 0.
     #[must_use]
     pub fn new(total: impl TryInto<u64>) -> Self {
-        let total = amount(total);
-        let failed = Arc::new(AtomicU64::new(0));
+        let tally = Tally::new(amount(total));
         let screen = if bar::possible() {
-            Screen::Bar(Bar::new(total, failed.clone()))
+            Screen::Bar(Bar::new(tally.clone()))
         } else {
             Screen::Plain(Plain::new(Box::new(io::stderr()), Instant::now()))
         };
-        Self::on(screen, total, failed)
+        Self::on(screen, tally)
     }
 
-    fn on(screen: Screen, total: u64, failed: Arc<AtomicU64>) -> Self {
-        ProgressBar(Arc::new(Shared { total, done: AtomicU64::new(0), failed, state: AtomicU8::new(RUNNING), screen }))
+    fn on(screen: Screen, tally: Arc<Tally>) -> Self {
+        ProgressBar(Arc::new(Shared { tally, ended: AtomicBool::new(false), screen }))
     }
 
     /// What stands before the bar.
     pub fn set_description(&self, description: impl Into<String>) {
         match &self.0.screen {
-            Screen::Bar(bar) => bar.describe(description.into()),
+            Screen::Bar(bar) => bar.describe(&description.into()),
             Screen::Plain(plain) => plain.describe(description.into()),
         }
     }
 
     /// Counts `n` more as done.
     pub fn inc(&self, n: impl TryInto<u64>) {
-        self.count(amount(n), false);
+        self.count(amount(n), Outcome::Done);
     }
 
     /// Counts `n` more as done, but failed.
     pub fn inc_failed(&self, n: impl TryInto<u64>) {
-        self.count(amount(n), true);
+        self.count(amount(n), Outcome::Failed);
     }
 
-    pub(super) fn count(&self, n: u64, failed: bool) {
+    /// Counts `n` more as done, but cancelled.
+    pub fn inc_cancelled(&self, n: impl TryInto<u64>) {
+        self.count(amount(n), Outcome::Cancelled);
+    }
+
+    pub(super) fn count(&self, n: u64, outcome: Outcome) {
         let shared = &*self.0;
-        if failed {
-            shared.failed.fetch_add(n, Ordering::Relaxed);
-        }
-        let done = shared.done.fetch_add(n, Ordering::Relaxed).saturating_add(n);
-        if shared.state.load(Ordering::Acquire) == RUNNING {
+        shared.tally.count(n, outcome);
+        if !shared.ended.load(Ordering::Acquire) {
             match &shared.screen {
                 Screen::Bar(bar) => bar.advance(n),
-                Screen::Plain(plain) => plain.advance(shared.counts(done), Instant::now()),
+                Screen::Plain(plain) => plain.advance(shared.tally.counts(), Instant::now()),
             }
         }
     }
@@ -131,8 +198,8 @@ impl ProgressBar {
         ProgressIter::new(self.clone(), items.into_iter())
     }
 
-    /// Ends the bar: it stays where it is, in the colour of success, or of failure where something failed. What is
-    /// counted later is not shown.
+    /// Ends the bar: it stays where it is, in the colour of success, or of what failed or was cancelled. What is counted
+    /// later is not shown.
     pub fn finish(&self) {
         self.end(End::Done);
     }
@@ -141,40 +208,33 @@ impl ProgressBar {
         self.0.end(end);
     }
 
-    /// When it should be drawn again though nothing was counted; `None` where it need not be.
-    pub(super) fn redraw_at(&self) -> Option<Instant> {
+    /// When it should be shown again though nothing was counted.
+    pub(super) fn redraw_at(&self) -> Instant {
         match &self.0.screen {
-            Screen::Bar(_) => Some(Instant::now() + bar::REDRAW),
-            Screen::Plain(_) => None,
+            Screen::Bar(_) => Instant::now() + bar::REDRAW,
+            Screen::Plain(plain) => plain.late_at(),
         }
     }
 
     pub(super) fn redraw(&self) {
-        if let Screen::Bar(bar) = &self.0.screen {
-            bar.redraw();
+        match &self.0.screen {
+            Screen::Bar(bar) => bar.redraw(),
+            Screen::Plain(plain) => plain.advance(self.0.tally.counts(), Instant::now()),
         }
     }
-}
-
-/// What a line tells.
-#[derive(Clone, Copy)]
-struct Counts {
-    done: u64,
-    total: u64,
-    failed: u64,
 }
 
 impl Shared {
-    fn counts(&self, done: u64) -> Counts {
-        Counts { done, total: self.total, failed: self.failed.load(Ordering::Relaxed) }
-    }
-
     fn end(&self, end: End) {
-        if self.state.swap(ENDED, Ordering::AcqRel) == ENDED {
+        if self.ended.swap(true, Ordering::AcqRel) {
             return;
         }
-        let counts = self.counts(self.done.load(Ordering::Relaxed));
-        let end = if end == End::Done && counts.failed > 0 { End::Failed } else { end };
+        let counts = self.tally.counts();
+        let end = match end {
+            End::Done if counts.failed > 0 => End::Failed,
+            End::Done if counts.cancelled > 0 => End::Cancelled,
+            end => end,
+        };
         match &self.screen {
             Screen::Bar(bar) => bar.end(end),
             Screen::Plain(plain) => plain.end(counts, end, Instant::now()),
@@ -184,8 +244,8 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let complete = *self.done.get_mut() >= self.total;
-        self.end(match (complete, std::thread::panicking()) {
+        let Counts { done, total, .. } = self.tally.counts();
+        self.end(match (done >= total, std::thread::panicking()) {
             (_, true) => End::Failed,
             (true, false) => End::Done,
             (false, false) => End::Stopped,
@@ -195,8 +255,14 @@ impl Drop for Shared {
 
 impl fmt::Debug for ProgressBar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { done, total, failed } = self.0.counts(self.0.done.load(Ordering::Relaxed));
-        f.debug_struct("ProgressBar").field("done", &done).field("total", &total).field("failed", &failed).finish()
+        let Counts { done, total, failed, cancelled } = self.0.tally.counts();
+        let mut shown = f.debug_struct("ProgressBar");
+        shown
+            .field("done", &done)
+            .field("total", &total)
+            .field("failed", &failed)
+            .field("cancelled", &cancelled)
+            .finish()
     }
 }
 

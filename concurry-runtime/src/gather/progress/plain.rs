@@ -10,7 +10,7 @@ use super::{Counts, End};
 /// Lines are at least this far apart, however fast it goes.
 const SOON: Duration = Duration::from_secs(1);
 /// After this long there is a line whatever the share that was done since the last.
-const LATE: Duration = Duration::from_secs(10);
+const LATE: Duration = Duration::from_secs(5);
 
 pub(super) struct Plain(Mutex<State>);
 
@@ -40,12 +40,19 @@ impl Plain {
         let mut state = self.lock();
         let since = now.saturating_duration_since(state.last);
         let tenths = tenths(counts);
-        // The last line is for `end` to print.
-        if counts.done < counts.total && since >= SOON && (tenths > state.tenths || since >= LATE) {
+        if since >= SOON && (tenths > state.tenths || since >= LATE) {
             state.last = now;
             state.tenths = tenths;
-            state.print(counts, None, now);
+            // The last line is for `end` to print.
+            if counts.done < counts.total {
+                state.print(counts, None, now);
+            }
         }
+    }
+
+    /// When there is to be a line at the latest.
+    pub(super) fn late_at(&self) -> Instant {
+        self.lock().last + LATE
     }
 
     pub(super) fn end(&self, counts: Counts, end: End, now: Instant) {
@@ -61,8 +68,9 @@ impl State {
     fn print(&mut self, counts: Counts, end: Option<End>, now: Instant) {
         let elapsed = now.saturating_duration_since(self.begun);
         let line = Line { description: &self.description, counts, end, elapsed };
-        // Whoever closed standard error does not want to hear of it.
-        let _ = writeln!(self.to, "{line}");
+        // In one write, so that lines of several processes do not mix. Whoever closed standard error does not want to
+        // hear of it.
+        let _ = self.to.write_all(format!("{line}\n").as_bytes());
     }
 }
 
@@ -75,7 +83,7 @@ struct Line<'a> {
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { done, total, failed } = self.counts;
+        let Counts { done, total, failed, cancelled } = self.counts;
         if !self.description.is_empty() {
             write!(f, "{}: ", self.description)?;
         }
@@ -94,14 +102,16 @@ impl fmt::Display for Line<'_> {
             }
             Some(end) => {
                 f.write_str(match end {
-                    End::Done => " done",
-                    End::Failed if done < total => " given up",
-                    End::Failed => " done",
+                    End::Failed | End::Cancelled if done < total => " given up",
+                    End::Done | End::Failed | End::Cancelled => " done",
                     End::Stopped => " stopped",
                 })?;
                 write!(f, " in {seconds:.1}s, {rate:.1}/s")?;
             }
         }
-        if failed > 0 { write!(f, ", {failed} failed") } else { Ok(()) }
+        if failed > 0 {
+            write!(f, ", {failed} failed")?;
+        }
+        if cancelled > 0 { write!(f, ", {cancelled} cancelled") } else { Ok(()) }
     }
 }

@@ -15,13 +15,10 @@ mod level;
 mod sliding_window;
 mod token_bucket;
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use super::clock::Nanos;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::words::{self, Words};
 
 /// How a rate of `n` in a window is kept: what may pass in which time, and in what bursts.
@@ -82,18 +79,7 @@ impl Words for RateAlgorithm {
     ];
 }
 
-impl fmt::Display for RateAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(words::word(*self))
-    }
-}
-
-impl FromStr for RateAlgorithm {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        words::parse(text)
-    }
-}
+words::in_words!(RateAlgorithm);
 
 /// A meter's own mark of when something was taken.
 pub(crate) type Mark = u64;

@@ -8,8 +8,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use super::RateAlgorithm::{self, FixedWindow, Gcra, LeakyBucket, SlidingWindow, TokenBucket};
 use crate::limits::LimitSet;
 use crate::limits::clock::Nanos;
-use crate::limits::clock::manual::Manual;
 use crate::limits::keeper::{End, Grant, Holder, Keeper};
+use crate::limits::manual::Manual;
 use crate::limits::request::Patience;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 //! In the worker, [`Remote`] stands for a keeper; in the driver, a [`Desk`] for each worker asks the real one on its
 //! behalf. Both only make and take messages; what carries them is somebody else's matter, as long as they arrive in
 //! the order in which they were sent. The worker numbers its requests. A request is answered once, unless it is cancelled
-//! before; a grant that crosses with a cancellation is given back by the worker when it arrives.
+//! before; a grant that crosses with a cancellation goes back when the cancellation arrives at the desk.
 //!
 //! When the worker dies, or the link ends, the desk is closed: what the worker held is given back, it leaves all lines,
 //! and what comes for it later goes back as unused.

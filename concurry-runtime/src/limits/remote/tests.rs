@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use super::{Answer, Desk, Question, Remote};
 use crate::error::{Error, TimeoutScope};
-use crate::limits::few::Few;
+use crate::executor::block_on;
+use crate::few::Few;
 use crate::limits::keeper::{End, Grant, Holder, Keeper};
 use crate::limits::request::{Ask, Patience, Request};
 use crate::limits::{AcquireFuture, LimitPool, LimitSet, LimitSource, Limits, Plan, Window};
@@ -39,7 +40,7 @@ impl ByHand {
         let (questions, answers) =
             (Arc::<Mutex<VecDeque<Question>>>::default(), Arc::<Mutex<VecDeque<Answer>>>::default());
         let (asking, answering) = (questions.clone(), answers.clone());
-        let remote = Remote::new(plan, move |question| asking.lock().unwrap().push_back(across(&question)));
+        let remote = Remote::new(plan, move |question| asking.lock().unwrap().push_back(across(&question)), |_| ());
         let answer = move |answer| answering.lock().unwrap().push_back(across(&answer));
         let desk = Desk::new(local, Holder::worker().worker, answer);
         ByHand { remote: Arc::new(remote), desk: Arc::new(desk), questions, answers }
@@ -74,9 +75,8 @@ fn link(set: &LimitSet) -> (Limits, Arc<Desk>) {
     let local = set.local().unwrap().clone();
     let (asking, questions) = channel();
     let (answering, answers): (Sender<Answer>, _) = channel();
-    let remote = Arc::new(Remote::new(across(local.plan()), move |question: Question| {
-        let _ = asking.send(across(&question));
-    }));
+    let ask = move |question: Question| drop(asking.send(across(&question)));
+    let remote = Arc::new(Remote::new(across(local.plan()), ask, |_| ()));
     let desk = Arc::new(Desk::new(local, Holder::worker().worker, move |answer| {
         let _ = answering.send(across(&answer));
     }));
@@ -110,7 +110,7 @@ fn a_worker_acquires_as_if_the_limits_were_its_own() {
     // In one process or the other, there is one line.
     assert!(set.try_acquire(("db", 1)).unwrap().is_none());
     assert!(limits.try_acquire(("r", 91)).unwrap().is_none());
-    let other = limits.for_call(1, None, None);
+    let other = limits.for_call(1, None, None, || None);
     let error = other.acquire_within(("db", 1), Duration::from_millis(2)).unwrap_err();
     assert!(matches!(error, Error::TimedOut { scope: TimeoutScope::Wait, .. }), "{error:?}");
     let error = limits.acquire(("db", 3)).unwrap_err().to_string();
@@ -167,7 +167,7 @@ fn what_a_worker_held_and_waited_for_goes_with_it() {
     let limits = hand.limits();
     let mut poll = |future: &mut AcquireFuture| Pin::new(future).poll(&mut context);
     let mut first = limits.acquire_async(("db", 1));
-    let mut second = limits.for_call(2, None, None).acquire_async(("db", 2));
+    let mut second = limits.for_call(2, None, None, || None).acquire_async(("db", 2));
     assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
     hand.carry();
     let Poll::Ready(Ok(held)) = poll(&mut first) else { panic!("there was enough") };
@@ -221,6 +221,41 @@ fn a_grant_that_crosses_with_a_cancellation_comes_back() {
     drop(future);
     hand.carry();
     assert_eq!(set.stats().waiting, 0);
+    drop(taken);
+}
+
+#[test]
+fn a_grant_that_crosses_with_a_cancellation_is_not_held_against_the_worker() {
+    let set = LimitSet::new().resource("db", 1);
+    let hand = ByHand::new(&set);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(hand.limits().acquire_async(("db", 1)));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    hand.to_driver();
+    drop(first);
+    // The grant to the first is still on its way.
+    let mut second = Box::pin(hand.limits().acquire_async(("db", 1)));
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    assert_eq!(hand.to_driver(), 2);
+    hand.carry();
+    let Poll::Ready(Ok(held)) = second.as_mut().poll(&mut context) else { panic!("there was enough") };
+    // What came of the first has not taken from the second.
+    assert_eq!((set.stats().held, set.stats().limits[0].available), (1, 0));
+    drop(held);
+    hand.carry();
+    assert_eq!((set.stats().held, set.stats().limits[0].available), (0, 1));
+}
+
+#[test]
+fn a_future_whose_call_has_had_its_time_leaves_the_line_of_the_driver() {
+    let set = LimitSet::new().resource("db", 1);
+    let taken = set.acquire(("db", 1)).unwrap();
+    let (limits, _desk) = link(&set);
+    let in_call = limits.for_call(0, None, Some(Instant::now() + Duration::from_millis(3)), || None);
+    let error = block_on(in_call.acquire_async(("db", 1))).unwrap_err();
+    assert!(matches!(error, Error::TimedOut { scope: TimeoutScope::Call, .. }), "{error:?}");
+    settled(&limits);
+    assert_eq!((set.stats().waiting, set.stats().held), (0, 1));
     drop(taken);
 }
 

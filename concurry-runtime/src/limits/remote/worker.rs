@@ -22,22 +22,39 @@ enum Asked {
 struct Open {
     asked: HashMap<u64, Asked>,
     last: u64,
+    /// Threads that sleep.
+    asleep: usize,
     /// Why no more answers come.
     closed: Option<Error>,
 }
+
+/// Deals with what the driver sends for a moment, or until what it is given says so.
+type Attend = dyn Fn(&mut dyn FnMut() -> bool) + Send + Sync;
 
 /// Asks the driver for everything, by messages.
 pub(crate) struct Remote {
     plan: Plan,
     send: Box<dyn Fn(Question) + Send + Sync>,
+    attend: Box<Attend>,
     open: Mutex<Open>,
     answered: Condvar,
 }
 
 impl Remote {
-    /// For the limits that the driver described; `send` puts a question on its way.
-    pub(crate) fn new(plan: Plan, send: impl Fn(Question) + Send + Sync + 'static) -> Self {
-        Remote { plan, send: Box::new(send), open: Mutex::default(), answered: Condvar::new() }
+    /// For the limits that the driver described; `send` puts a question on its way, and `attend` is called by a thread
+    /// that is about to sleep until an answer comes, which may be here before it does.
+    pub(crate) fn new(
+        plan: Plan,
+        send: impl Fn(Question) + Send + Sync + 'static,
+        attend: impl Fn(&mut dyn FnMut() -> bool) + Send + Sync + 'static,
+    ) -> Self {
+        Remote {
+            plan,
+            send: Box::new(send),
+            attend: Box::new(attend),
+            open: Mutex::default(),
+            answered: Condvar::new(),
+        }
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -53,8 +70,11 @@ impl Remote {
         match open.asked.get_mut(&number) {
             Some(Asked::Thread(place)) => {
                 *place = Some(answer);
+                let asleep = open.asleep > 0;
                 drop(open);
-                self.answered.notify_all();
+                if asleep {
+                    self.answered.notify_all();
+                }
             }
             Some(Asked::Reply(_)) => {
                 let asked = open.asked.remove(&number);
@@ -98,6 +118,7 @@ impl Remote {
         open.asked.insert(number, Asked::Thread(None));
         drop(open);
         (self.send)(question(number));
+        (self.attend)(&mut || !matches!(self.open().asked.get(&number), Some(Asked::Thread(None))));
         let mut open = self.open();
         loop {
             if let Some(Asked::Thread(answer)) = open.asked.get_mut(&number)
@@ -110,7 +131,9 @@ impl Remote {
                 open.asked.remove(&number);
                 return Err(error);
             }
+            open.asleep += 1;
             open = self.answered.wait(open).unwrap_or_else(PoisonError::into_inner);
+            open.asleep -= 1;
         }
     }
 }
@@ -156,6 +179,10 @@ impl Keeper for Remote {
         if asked.is_some() {
             (self.send)(Question::Cancel { number: ticket.id });
         }
+    }
+
+    fn attend(&self, done: &mut dyn FnMut() -> bool) {
+        (self.attend)(done);
     }
 
     fn update(&self, _: Holder, grant: Grant, place: u32, used: u64) {

@@ -1,6 +1,6 @@
 //! [`Ledger`]: what has been granted and not given back, and by whom it is held.
 
-use crate::limits::few::Few;
+use crate::few::Few;
 use crate::limits::keeper::Holder;
 use crate::limits::rate::Mark;
 
@@ -54,12 +54,12 @@ impl Ledger {
     }
 
     pub(super) fn close(&mut self, id: u64, worker: u64) -> Option<Held> {
-        self.get(id, worker)?;
         let at = (id & u64::from(u32::MAX)) as u32;
-        let page = &mut self.pages[at as usize];
+        let page = self.pages.get_mut(at as usize).filter(|page| u64::from(page.generation) == id >> 32)?;
+        let held = page.held.take_if(|held| held.holder.worker == worker)?;
         page.generation = page.generation.wrapping_add(1);
         self.free.push(at);
-        page.held.take()
+        Some(held)
     }
 
     /// Everything that a worker holds.

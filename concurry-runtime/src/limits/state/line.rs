@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::limits::few::Few;
+use crate::few::Few;
 use crate::limits::keeper::{Holder, Reply};
 use crate::limits::request::{Ask, Patience};
 
@@ -54,7 +54,7 @@ impl Line {
 
     /// Whether somebody waits for any of this.
     pub(super) fn blocks(&self, asks: &[Ask]) -> bool {
-        wants(asks).any(|ask| self.len_of(ask.key as usize) > 0)
+        !self.is_empty() && wants(asks).any(|ask| self.len_of(ask.key as usize) > 0)
     }
 
     pub(super) fn enter(&mut self, waiter: Waiter) -> u64 {

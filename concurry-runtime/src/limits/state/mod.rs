@@ -19,12 +19,12 @@ use self::line::{Line, Waiter, wants};
 use self::nested::Scene;
 use super::clock::{Alarm, Clock, Nanos};
 use super::definition::{Definition, Kind};
-use super::few::Few;
 use super::keeper::{End, Grant, Holder, Reply};
 use super::rate::{Meter, meter};
 use super::request::{Ask, Patience};
 use super::stats::{LimitSetStats, LimitStats};
 use crate::error::{Error, Result};
+use crate::few::Few;
 
 /// How much of one limit there is.
 enum Gauge {
@@ -153,21 +153,23 @@ impl Shared {
 
     /// The true use of the limit at `key`. Resources are held as they are.
     pub(crate) fn update(&self, worker: u64, id: u64, key: u32, used: u64) {
-        let (mut moment, mut news) = (self.moment(), News::default());
-        let mut state = self.lock();
-        if state.update(worker, id, key, used, &mut moment) {
-            self.serve(&mut state, &mut moment, &mut news);
-        }
-        drop(state);
-        news.tell();
+        self.change(|state, moment| state.update(worker, id, key, used, moment));
     }
 
     pub(crate) fn give_back(&self, worker: u64, id: u64, end: End) {
-        let (mut moment, mut news) = (self.moment(), News::default());
+        self.change(|state, moment| state.give_back(worker, id, end, moment));
+    }
+
+    /// Serves the line if `change` gave anything back.
+    fn change(&self, change: impl FnOnce(&mut State, &mut Moment<'_>) -> bool) {
+        let mut moment = self.moment();
         let mut state = self.lock();
-        if state.give_back(worker, id, end, &mut moment) {
-            self.serve(&mut state, &mut moment, &mut news);
+        // Mostly nobody waits, and then no alarm is set either.
+        if !change(&mut state, &mut moment) || state.line.is_empty() {
+            return;
         }
+        let mut news = News::default();
+        self.serve(&mut state, &mut moment, &mut news);
         drop(state);
         news.tell();
     }

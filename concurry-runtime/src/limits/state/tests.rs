@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::Shared;
 use crate::error::{Error, Result};
+use crate::few::Few;
 use crate::limits::clock::Clock;
-use crate::limits::clock::manual::Manual;
-use crate::limits::few::Few;
 use crate::limits::keeper::{End, Grant, Holder};
+use crate::limits::manual::Manual;
 use crate::limits::request::{Ask, Patience};
 use crate::limits::{LimitSet, RateAlgorithm, Window};
 

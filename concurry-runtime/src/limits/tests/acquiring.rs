@@ -9,16 +9,15 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::{BOUND, wait_until_waiting};
 use crate::context::CallContext;
 use crate::error::{Error, Result, TimeoutScope};
 use crate::executor::block_on;
-use crate::limits::clock::manual::Manual;
 use crate::limits::keeper::{End, Grant, Holder, Keeper, Reply, TicketId};
+use crate::limits::manual::Manual;
 use crate::limits::plan::Plan;
 use crate::limits::request::Request;
 use crate::limits::{Acquisition, LimitSet, LimitSetStats, Limits, Window};
-
-const BOUND: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -31,14 +30,6 @@ impl Wake for Count {
 
 fn handle(set: &LimitSet) -> Limits {
     Limits::new(set.local().unwrap().clone(), Holder::worker())
-}
-
-fn wait_until_waiting(set: &LimitSet, count: u64) {
-    let deadline = Instant::now() + BOUND;
-    while set.stats().waiting != count {
-        assert!(Instant::now() < deadline, "nobody came to wait");
-        thread::yield_now();
-    }
 }
 
 #[test]
@@ -87,18 +78,6 @@ fn a_wait_for_a_time_ends_with_an_error_that_says_what_for() {
     drop(taken);
     assert!(set.acquire_within(("db", 2), BOUND).is_ok());
     assert!(set.acquire_within(("db", 2), Duration::MAX).is_ok());
-}
-
-#[test]
-fn the_time_of_a_call_ends_its_waits() {
-    let set = LimitSet::new().resource("db", 1);
-    let _taken = set.acquire(("db", 1)).unwrap();
-    let limits = handle(&set).for_call(0, None, Some(Instant::now() + Duration::from_millis(3)));
-    for error in [limits.acquire(("db", 1)), limits.acquire_within(("db", 1), BOUND)].map(Result::unwrap_err) {
-        assert!(matches!(error, Error::TimedOut { scope: TimeoutScope::Call, .. }), "{error:?}");
-    }
-    let error = limits.acquire_within(("db", 1), Duration::ZERO).unwrap_err();
-    assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::limits::call::{Permit, Turn};
-use crate::limits::clock::manual::Manual;
+use crate::limits::manual::Manual;
 use crate::limits::waiting::Ticket;
 use crate::limits::{LimitPool, LimitSet, LimitSource};
 

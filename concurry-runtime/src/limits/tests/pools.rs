@@ -100,12 +100,12 @@ fn a_call_that_is_given_to_a_set_stays_with_it() {
     let pool = LimitPool::new([region("a", 2), region("b", 2)]);
     let limits = Limits::new(pool.local().unwrap().clone(), Holder::worker());
     assert_eq!(limits.config("region"), None, "they differ");
-    let own = limits.for_call(0, Some(1), None);
+    let own = limits.for_call(0, Some(1), None, || None);
     assert_eq!(own.config("region"), Some("b"));
     let held: Vec<_> = (0..2).map(|_| own.acquire(("slots", 1)).unwrap()).collect();
     assert!(held.iter().all(|taken| taken.config("region") == Some("b")));
     assert!(own.try_acquire(("slots", 1)).unwrap().is_none());
     assert_eq!(limits.stats().unwrap().len(), 2);
-    let error = limits.for_call(0, Some(7), None).acquire(("slots", 1)).unwrap_err();
+    let error = limits.for_call(0, Some(7), None, || None).acquire(("slots", 1)).unwrap_err();
     assert!(matches!(error, Error::Limit { .. }), "{error:?}");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::limits::clock::manual::Manual;
+use crate::limits::manual::Manual;
 use crate::limits::{LimitPool, LimitSet, LimitSource, RateAlgorithm, Window};
 
 fn refusal(set: &LimitSet) -> String {

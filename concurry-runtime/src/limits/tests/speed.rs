@@ -2,10 +2,19 @@
 //! `cargo test --release -p concurry-runtime --lib -- limits::tests::speed --ignored --nocapture --test-threads 1`.
 
 use std::hint::black_box;
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::limits::{LimitSet, RateAlgorithm, Window};
+use crate::limits::keeper::{Holder, Keeper};
+use crate::limits::remote::{Answer, Desk, Question, Remote};
+use crate::limits::{LimitSet, Limits, RateAlgorithm, Window};
+use crate::wire::codec::{self, Codec};
+
+/// As it arrives at the other end.
+fn carried<T: serde::Serialize + serde::de::DeserializeOwned>(message: &T) -> T {
+    codec::decode(Codec::Bincode, &codec::encode(Codec::Bincode, message).unwrap()).unwrap()
+}
 
 fn measure(what: &str, mut round: impl FnMut()) -> f64 {
     const ROUNDS: u32 = 1_000_000;
@@ -40,6 +49,40 @@ fn uncontended() {
     let sliding = LimitSet::new().rate("r", 1000, Duration::from_micros(100));
     measure("sliding window of 1000, refused or not", || drop(black_box(sliding.try_acquire([("r", 1)]).unwrap())));
     assert!(resource > 1.0, "{resource}");
+}
+
+/// What both ends of a link do for an acquisition, without what carries their messages.
+#[test]
+#[ignore = "it measures"]
+fn across() {
+    for algorithm in [None, Some(RateAlgorithm::Gcra)] {
+        let set = match algorithm {
+            None => LimitSet::new().resource("key", 5),
+            Some(algorithm) => LimitSet::new().rate_with("key", u64::MAX / 2, Window::Secondly, algorithm),
+        };
+        let local = set.local().unwrap().clone();
+        let plan = carried(local.plan());
+        let (to_worker, to_driver) = (Arc::new(OnceLock::<Weak<Remote>>::new()), Arc::new(OnceLock::<Desk>::new()));
+        let theirs = to_worker.clone();
+        let answer = move |answer: Answer| {
+            let remote = theirs.get().and_then(Weak::upgrade).unwrap();
+            remote.answered(carried(&answer));
+        };
+        let _ = to_driver.set(Desk::new(local, Holder::worker().worker, answer));
+        let desk = to_driver.clone();
+        let remote = Arc::new(Remote::new(
+            plan,
+            move |question: Question| desk.get().unwrap().asked(carried(&question)),
+            |_| (),
+        ));
+        let _ = to_worker.set(Arc::downgrade(&remote));
+        let limits = Limits::new(remote, Holder::worker());
+        let what = algorithm.map_or("resource".to_owned(), |algorithm| algorithm.to_string());
+        measure(&format!("{what} across, acquire and drop"), || drop(black_box(limits.acquire(("key", 1)).unwrap())));
+        measure(&format!("{what} across, try_acquire and drop"), || {
+            drop(black_box(limits.try_acquire(("key", 1)).unwrap()))
+        });
+    }
 }
 
 #[test]

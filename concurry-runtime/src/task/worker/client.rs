@@ -7,13 +7,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::errand::Errand;
-use super::map::{TaskWorkerMap, TaskWorkerMapUnordered};
-use super::outcome::{IntoFailure, LocalTry, LocalValue, Outcome, Try, Value};
+use super::map::{CallMany, CallOne, Calls, TaskWorkerMap, TaskWorkerMapUnordered};
+use super::outcome::{LocalTry, LocalValue, Outcome, Try, Value};
 use super::{Call, TaskWorker};
+use crate::bundle::{self, Reader};
 use crate::call::DecodeFn;
-use crate::error::{Error, Result};
+use crate::error::{Error, IntoFailure, Result};
 use crate::future::TaskFuture;
-use crate::pool::{Client, Pool, WorkerClient};
+use crate::pool::{Client, Held, Pool, WorkerClient};
 use crate::task::arg;
 use crate::wire::codec;
 
@@ -125,9 +126,14 @@ impl TaskWorkerClient {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(I::Item) -> T + Send + Sync + 'static,
     {
-        TaskWorkerMap::new(inputs.into_iter(), function, self.clone(), |client, function, input| {
-            client.with::<Value, _, T, F>(Call::Map, input, function)
-        })
+        TaskWorkerMap::new(
+            inputs.into_iter(),
+            self.calls(
+                function,
+                |client, function, input| client.with::<Value, _, T, F>(Call::Map, input, function),
+                |client, function| client.many::<Value, _, T, F>(Call::Map, function),
+            ),
+        )
     }
 
     /// Runs a function with each of `inputs` and yields `(index, result)` as they finish. Else as [`map`](Self::map).
@@ -138,9 +144,14 @@ impl TaskWorkerClient {
         T: Serialize + DeserializeOwned + Send + 'static,
         F: Fn(I::Item) -> T + Send + Sync + 'static,
     {
-        TaskWorkerMapUnordered::new(inputs.into_iter(), function, self.clone(), |client, function, input| {
-            client.with::<Value, _, T, F>(Call::MapUnordered, input, function)
-        })
+        TaskWorkerMapUnordered::new(
+            inputs.into_iter(),
+            self.calls(
+                function,
+                |client, function, input| client.with::<Value, _, T, F>(Call::MapUnordered, input, function),
+                |client, function| client.many::<Value, _, T, F>(Call::MapUnordered, function),
+            ),
+        )
     }
 
     /// As [`map`](Self::map), for a function that returns a result: it yields the `Ok` values, and errors in their
@@ -164,9 +175,14 @@ impl TaskWorkerClient {
         F: Fn(I::Item) -> std::result::Result<T, E> + Send + Sync + 'static,
         M: 'static,
     {
-        TaskWorkerMap::new(inputs.into_iter(), function, self.clone(), |client, function, input| {
-            client.with::<Try<M>, _, _, F>(Call::TryMap, input, function)
-        })
+        TaskWorkerMap::new(
+            inputs.into_iter(),
+            self.calls(
+                function,
+                |client, function, input| client.with::<Try<M>, _, _, F>(Call::TryMap, input, function),
+                |client, function| client.many::<Try<M>, _, _, F>(Call::TryMap, function),
+            ),
+        )
     }
 
     /// As [`map_unordered`](Self::map_unordered), for a function that returns a result.
@@ -179,9 +195,37 @@ impl TaskWorkerClient {
         F: Fn(I::Item) -> std::result::Result<T, E> + Send + Sync + 'static,
         M: 'static,
     {
-        TaskWorkerMapUnordered::new(inputs.into_iter(), function, self.clone(), |client, function, input| {
-            client.with::<Try<M>, _, _, F>(Call::TryMapUnordered, input, function)
+        TaskWorkerMapUnordered::new(
+            inputs.into_iter(),
+            self.calls(
+                function,
+                |client, function, input| client.with::<Try<M>, _, _, F>(Call::TryMapUnordered, input, function),
+                |client, function| client.many::<Try<M>, _, _, F>(Call::TryMapUnordered, function),
+            ),
+        )
+    }
+
+    fn calls<F, A, T>(&self, function: F, one: CallOne<F, A, T>, many: CallMany<F, A, T>) -> Calls<F, A, T> {
+        Calls { function: Arc::new(function), client: self.patient(), one, many }
+    }
+
+    /// The way for many calls of a function, where they can travel together.
+    fn many<O, A, R, F>(&self, call: Call, function: &Arc<F>) -> Option<Reader<A, O::Value>>
+    where
+        O: Outcome<R>,
+        A: Send + 'static,
+        R: 'static,
+        F: Fn(A) -> R + Send + Sync + 'static,
+    {
+        let function = function.clone();
+        bundle::open(&self.0, call as usize, move |_: &mut TaskWorker, argument, _, reply| {
+            O::reply(function(argument), reply)
         })
+    }
+
+    /// A client that waits for room in the pool, as an iterator over results may.
+    fn patient(&self) -> Self {
+        TaskWorkerClient(self.0.patient())
     }
 
     /// Submits what can only run where memory is shared.
@@ -239,5 +283,8 @@ impl WorkerClient for TaskWorkerClient {
     }
     fn worker(&self, index: usize) -> Self {
         TaskWorkerClient(self.0.worker(index))
+    }
+    fn holding(&self, held: Held) -> Self {
+        TaskWorkerClient(self.0.holding(held))
     }
 }

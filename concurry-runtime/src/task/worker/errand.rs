@@ -16,6 +16,7 @@ use crate::backend::process::{Arrived, Body, Named, Nameless};
 use crate::error::{Error, Result};
 use crate::panics;
 use crate::wire::codec;
+use crate::wire::frame::MOST;
 use crate::worker::{Replied, Reply};
 
 /// A function with its argument.
@@ -67,7 +68,7 @@ where
 
     fn copy(&self) -> Result<Box<dyn Here>, String> {
         let mut bytes = Vec::new();
-        codec::encode_result(CODEC, &self.argument, &mut bytes)?;
+        codec::encode_result(CODEC, &self.argument, &mut bytes, MOST)?;
         let argument = codec::decode_result::<A>(CODEC, bytes)?;
         Ok(Box::new(With::<O, A, R, F>::new(self.function.clone(), argument)))
     }
@@ -75,12 +76,12 @@ where
 
 /// An argument that is to be encoded.
 trait Argument: Send {
-    fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), String>;
+    fn encode(&self, bytes: &mut Vec<u8>, most: usize) -> Result<(), String>;
 }
 
 impl<A: Serialize + Send + 'static> Argument for A {
-    fn encode(&self, bytes: &mut Vec<u8>) -> Result<(), String> {
-        codec::encode_result(CODEC, self, bytes)
+    fn encode(&self, bytes: &mut Vec<u8>, most: usize) -> Result<(), String> {
+        codec::encode_result(CODEC, self, bytes, most)
     }
 }
 
@@ -148,7 +149,7 @@ impl Errand {
         }
     }
 
-    pub(super) fn encode(&self) -> Result<Vec<u8>, String> {
+    pub(super) fn encode(&self, most: usize) -> Result<Vec<u8>, String> {
         let (named, argument) = match &self.work {
             Work::Away(named, argument) => (named, argument),
             Work::Here(here) => {
@@ -161,7 +162,7 @@ impl Errand {
         };
         let mut bytes = Vec::new();
         named.write(&mut bytes);
-        argument.encode(&mut bytes)?;
+        argument.encode(&mut bytes, most)?;
         Ok(bytes)
     }
 

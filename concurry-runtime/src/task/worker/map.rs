@@ -5,19 +5,39 @@ use std::iter::FusedIterator;
 use std::sync::Arc;
 
 use super::client::TaskWorkerClient;
+use crate::bundle::{Reader, Results, ResultsUnordered, Way};
 use crate::error::Result;
 use crate::future::TaskFuture;
-use crate::gather::{Ahead, AheadUnordered};
 
 /// Makes one call.
-type CallOne<F, A, T> = fn(&TaskWorkerClient, &Arc<F>, A) -> TaskFuture<T>;
+pub(super) type CallOne<F, A, T> = fn(&TaskWorkerClient, &Arc<F>, A) -> TaskFuture<T>;
+/// Opens the way for many.
+pub(super) type CallMany<F, A, T> = fn(&TaskWorkerClient, &Arc<F>) -> Option<Reader<A, T>>;
+
+/// Which function is called, and how.
+pub(super) struct Calls<F, A, T> {
+    pub(super) function: Arc<F>,
+    pub(super) client: TaskWorkerClient,
+    pub(super) one: CallOne<F, A, T>,
+    pub(super) many: CallMany<F, A, T>,
+}
+
+impl<F, A, T> Way<A, T> for Calls<F, A, T> {
+    fn open(&self) -> Option<Reader<A, T>> {
+        (self.many)(&self.client, &self.function)
+    }
+
+    fn call(&self, input: A) -> TaskFuture<T> {
+        (self.one)(&self.client, &self.function, input)
+    }
+}
 
 /// The results of a function in the order of its inputs; made by [`TaskWorkerClient::map`] and
 /// [`try_map`](TaskWorkerClient::try_map).
 ///
 /// It draws inputs and looks ahead as [`concurry::map`](crate::map()) does: an endless input works, and a slow consumer
 /// holds the calls back. An error is given in its place and does not end the iteration. Dropping it draws no more and
-/// cancels the calls whose results were not taken.
+/// cancels the calls whose results were not taken. How its calls travel is told [there](crate::TaskMap#how-the-calls-travel).
 ///
 /// ```
 /// use concurry::prelude::*;
@@ -30,20 +50,18 @@ type CallOne<F, A, T> = fn(&TaskWorkerClient, &Arc<F>, A) -> TaskFuture<T>;
 /// ```
 #[must_use = "iterators are lazy: no call is made until it is iterated over"]
 pub struct TaskWorkerMap<I: Iterator, F, T> {
-    ahead: Ahead<I, T>,
-    function: Arc<F>,
-    client: TaskWorkerClient,
-    call: CallOne<F, I::Item, T>,
+    results: Results<I, T>,
+    calls: Calls<F, I::Item, T>,
 }
 
 impl<I: Iterator, F, T> TaskWorkerMap<I, F, T> {
-    pub(super) fn new(inputs: I, function: F, client: TaskWorkerClient, call: CallOne<F, I::Item, T>) -> Self {
-        TaskWorkerMap { ahead: Ahead::new(inputs), function: Arc::new(function), client, call }
+    pub(super) fn new(inputs: I, calls: Calls<F, I::Item, T>) -> Self {
+        TaskWorkerMap { results: Results::new(inputs), calls }
     }
 
-    /// At most `calls` calls, 256 unless this is called, have results that were not taken. At least 1.
+    /// As [`TaskMap::look_ahead`](crate::TaskMap::look_ahead).
     pub fn look_ahead(mut self, calls: usize) -> Self {
-        self.ahead.look_ahead(calls);
+        self.results.look_ahead(calls);
         self
     }
 }
@@ -52,12 +70,11 @@ impl<I: Iterator, F, T> Iterator for TaskWorkerMap<I, F, T> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        let TaskWorkerMap { ahead, function, client, call } = self;
-        ahead.next(&mut |input| call(client, function, input))
+        self.results.next(&self.calls)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.ahead.size_hint()
+        self.results.size_hint()
     }
 }
 
@@ -67,7 +84,7 @@ impl<I: ExactSizeIterator, F, T> ExactSizeIterator for TaskWorkerMap<I, F, T> {}
 
 impl<I: Iterator, F, T> fmt::Debug for TaskWorkerMap<I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.ahead.describe(f.debug_struct("TaskWorkerMap").field("pool", &self.client))
+        self.results.describe(f.debug_struct("TaskWorkerMap").field("pool", &self.calls.client))
     }
 }
 
@@ -76,20 +93,18 @@ impl<I: Iterator, F, T> fmt::Debug for TaskWorkerMap<I, F, T> {
 /// [`TaskWorkerMap`].
 #[must_use = "iterators are lazy: no call is made until it is iterated over"]
 pub struct TaskWorkerMapUnordered<I: Iterator, F, T> {
-    ahead: AheadUnordered<I, T>,
-    function: Arc<F>,
-    client: TaskWorkerClient,
-    call: CallOne<F, I::Item, T>,
+    results: ResultsUnordered<I, T>,
+    calls: Calls<F, I::Item, T>,
 }
 
 impl<I: Iterator, F, T> TaskWorkerMapUnordered<I, F, T> {
-    pub(super) fn new(inputs: I, function: F, client: TaskWorkerClient, call: CallOne<F, I::Item, T>) -> Self {
-        TaskWorkerMapUnordered { ahead: AheadUnordered::new(inputs), function: Arc::new(function), client, call }
+    pub(super) fn new(inputs: I, calls: Calls<F, I::Item, T>) -> Self {
+        TaskWorkerMapUnordered { results: ResultsUnordered::new(inputs), calls }
     }
 
-    /// At most `calls` calls, 256 unless this is called, have results that were not taken. At least 1.
+    /// As [`TaskMap::look_ahead`](crate::TaskMap::look_ahead).
     pub fn look_ahead(mut self, calls: usize) -> Self {
-        self.ahead.look_ahead(calls);
+        self.results.look_ahead(calls);
         self
     }
 }
@@ -98,12 +113,11 @@ impl<I: Iterator, F, T> Iterator for TaskWorkerMapUnordered<I, F, T> {
     type Item = (usize, Result<T>);
 
     fn next(&mut self) -> Option<(usize, Result<T>)> {
-        let TaskWorkerMapUnordered { ahead, function, client, call } = self;
-        ahead.next(&mut |input| call(client, function, input))
+        self.results.next(&self.calls)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.ahead.size_hint()
+        self.results.size_hint()
     }
 }
 
@@ -113,6 +127,6 @@ impl<I: ExactSizeIterator, F, T> ExactSizeIterator for TaskWorkerMapUnordered<I,
 
 impl<I: Iterator, F, T> fmt::Debug for TaskWorkerMapUnordered<I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.ahead.describe(f.debug_struct("TaskWorkerMapUnordered").field("pool", &self.client))
+        self.results.describe(f.debug_struct("TaskWorkerMapUnordered").field("pool", &self.calls.client))
     }
 }

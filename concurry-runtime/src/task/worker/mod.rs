@@ -10,7 +10,6 @@ mod outcome;
 
 pub use client::TaskWorkerClient;
 pub use map::{TaskWorkerMap, TaskWorkerMapUnordered};
-pub use outcome::IntoFailure;
 
 use self::errand::Errand;
 use crate::config::Attributes;
@@ -148,9 +147,9 @@ impl Worker for TaskWorker {
     fn wire() -> Option<Wire<Self>> {
         Some(Wire {
             codec: CODEC,
-            encode: |_, errand| errand.encode(),
+            encode: |_, errand, most| errand.encode(most),
             decode: |_, bytes| Errand::decode(bytes),
-            encode_init: codec::encode::<()>,
+            encode_init: codec::encode_within::<()>,
             decode_init: codec::decode::<()>,
         })
     }

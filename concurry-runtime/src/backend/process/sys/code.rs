@@ -9,21 +9,37 @@ use std::os::linux::fs::MetadataExt;
 use nix::libc;
 use serde::{Deserialize, Serialize};
 
-use super::super::child::Serve;
+use super::super::child::{Preload, Serve};
+#[cfg(feature = "ray")]
+use crate::backend::ray::Image;
 
 /// Which executable a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Build {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
+pub(crate) enum Build {
+    /// A file of this machine.
+    File { device: u64, inode: u64, size: u64, modified: (i64, i64) },
+    /// What was sent to another machine, where whoever starts it has hashed what it starts.
+    #[cfg(feature = "ray")]
+    Shipped(Image),
+}
+
+impl Build {
+    /// Whether it is what this process runs.
+    pub(crate) fn is_here(self) -> std::io::Result<bool> {
+        match self {
+            Build::File { .. } => build_of_this_process().map(|own| own == self),
+            #[cfg(feature = "ray")]
+            Build::Shipped(image) => {
+                Ok(image.is_told_here() && image.size == std::fs::metadata("/proc/self/exe")?.len())
+            }
+        }
+    }
 }
 
 /// The build of this process, through the link that leads to its file even where that has been replaced or deleted.
 pub(crate) fn build_of_this_process() -> std::io::Result<Build> {
     let file = std::fs::metadata("/proc/self/exe")?;
-    Ok(Build {
+    Ok(Build::File {
         device: file.st_dev(),
         inode: file.st_ino(),
         size: file.st_size(),
@@ -47,6 +63,10 @@ pub(crate) struct Offset(isize);
 
 impl Offset {
     pub(crate) fn of_serve(function: Serve) -> Self {
+        Offset::of_address(function as usize)
+    }
+
+    pub(crate) fn of_preload(function: Preload) -> Self {
         Offset::of_address(function as usize)
     }
 
@@ -78,6 +98,13 @@ pub(crate) fn entry_at(offset: Offset) -> Serve {
     // `Serve` with `Offset::of_serve`, and both are in that file's own image (`check_image` passed over there), whose
     // layout does not change from run to run but for where it is loaded. So a function of that type is here.
     unsafe { std::mem::transmute::<usize, Serve>(address) }
+}
+
+/// The entry of a zygote that another process of the same build has named.
+pub(crate) fn preload_at(offset: Offset) -> Preload {
+    let address = offset.address();
+    // SAFETY: as for `entry_at`; the offset was made of a `Preload` with `Offset::of_preload`.
+    unsafe { std::mem::transmute::<usize, Preload>(address) }
 }
 
 /// A start hook that another process of the same build has named.

@@ -156,7 +156,7 @@ mod tests {
         let mut bytes = Vec::new();
         Named::new::<Add, F>(function).unwrap().write(&mut bytes);
         bytes.push(argument);
-        let mut reply = RemoteReply { codec: Codec::Bincode, outcome: None };
+        let mut reply = RemoteReply { codec: Codec::Bincode, most: 1 << 20, outcome: None };
         Arrived::read(&bytes).unwrap().run(Reply::remote(&mut reply));
         reply.outcome.unwrap().unwrap()
     }

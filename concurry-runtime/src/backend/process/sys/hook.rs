@@ -4,6 +4,7 @@
 //! at the environment. In a worker it never returns; since the order of such functions is the linker's, it first runs
 //! those that would have come after it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -61,6 +62,7 @@ fn run_the_rest() {
     }
 }
 
+// SAFETY: the C library defines it, of this type.
 unsafe extern "C" {
     static environ: *const *const libc::c_char;
 }
@@ -93,8 +95,12 @@ pub(crate) fn ignore_signals() {
     debug_assert!(pipe.is_ok() && interrupt.is_ok());
 }
 
-/// Reads up to `buffer.len()` bytes and the file descriptor that came with them.
-pub(crate) fn receive_with_fd(socket: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+/// Reads up to `buffer.len()` bytes, and adds the file descriptors that came with them to `files`.
+pub(crate) fn receive_with_fds(
+    socket: &UnixStream,
+    buffer: &mut [u8],
+    files: &mut VecDeque<OwnedFd>,
+) -> io::Result<usize> {
     let mut space = cmsg_space!([RawFd; 4]);
     let mut parts = [io::IoSliceMut::new(buffer)];
     let message = loop {
@@ -103,17 +109,15 @@ pub(crate) fn receive_with_fd(socket: &UnixStream, buffer: &mut [u8]) -> io::Res
             other => break other?,
         }
     };
-    let mut file = None;
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(fds) = control {
             for fd in fds {
                 // SAFETY: the kernel made this descriptor for us with this message; nobody else has it.
-                let owned = unsafe { OwnedFd::from_raw_fd(fd) };
-                file.get_or_insert(owned);
+                files.push_back(unsafe { OwnedFd::from_raw_fd(fd) });
             }
         }
     }
-    Ok((message.bytes, file))
+    Ok(message.bytes)
 }
 
 /// Ends the process at once, with nothing run on the way.

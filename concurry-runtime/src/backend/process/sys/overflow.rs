@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use nix::libc;
 
+/// What the worker writes to its stderr then.
+pub(crate) const OVERFLOWED: &str = "concurry: a worker's stack overflowed";
+
 static LOW: AtomicUsize = AtomicUsize::new(0);
 static WORD: AtomicUsize = AtomicUsize::new(0);
 
@@ -31,9 +34,10 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
     {
         // SAFETY: the word was made of a `&'static AtomicU64`.
         unsafe { (*word).store(1, Ordering::Release) };
-        let text = b"\nconcurry: a worker's stack overflowed\n";
-        // SAFETY: `write` may be called in a signal handler, and the bytes are valid for their length.
-        unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+        for text in ["\n", OVERFLOWED, "\n"] {
+            // SAFETY: `write` may be called in a signal handler, and the bytes are valid for their length.
+            unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+        }
     }
     // SAFETY: `signal` may be called in a handler. With the default action back, the fault happens again on return
     // and ends the process as it would have without us.
@@ -50,7 +54,8 @@ pub(crate) fn watch_stack(word: &'static AtomicU64) {
     LOW.store(low, Ordering::Relaxed);
     WORD.store(std::ptr::from_ref(word) as usize, Ordering::Relaxed);
     // The handler needs a stack that is not full. It is never given back: the process ends with this thread.
-    let stack = Box::leak(vec![0u8; ALTERNATE].into_boxed_slice());
+    // Nor is it touched before it is needed, which would cost a page fault for each page of it.
+    let stack = Box::leak(Box::<[u8]>::new_uninit_slice(ALTERNATE));
     let alternate = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: ALTERNATE };
     // SAFETY: the memory is ours for ever and of the length that is said.
     unsafe { libc::sigaltstack(&raw const alternate, std::ptr::null_mut()) };

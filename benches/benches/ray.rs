@@ -1,0 +1,126 @@
+//! Mode `ray` beside actors of Ray's own Python, on one cluster and in one run.
+//!
+//! `CONCURRY_PYTHON=… cargo bench -p concurry-benches --features ray --bench ray`, with a Python that has Ray. It starts a
+//! cluster of two nodes on this machine, and ends it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use concurry::RayOptions;
+use concurry::prelude::*;
+
+#[derive(Default)]
+struct Far;
+
+#[worker(mode = "ray")]
+impl Far {
+    pub fn square(&self, x: u64) -> u64 {
+        x * x
+    }
+
+    pub fn length(&self, bytes: Vec<u8>) -> u64 {
+        bytes.len() as u64
+    }
+}
+
+/// The same in Python; prints what it measures, one number a line.
+const PLAIN: &str = "
+import sys, time, ray
+ray.init(address=sys.argv[1], logging_level='ERROR')
+@ray.remote(num_cpus=0.25)
+class Far:
+    def square(self, x): return x * x
+    def length(self, b): return len(b)
+far = Far.remote()
+for _ in range(200): ray.get(far.square.remote(3))
+times = []
+for _ in range(1000):
+    begun = time.perf_counter(); ray.get(far.square.remote(3)); times.append(time.perf_counter() - begun)
+print(sorted(times)[500])
+best = 0
+for _ in range(3):
+    begun = time.perf_counter(); ray.get([far.square.remote(x) for x in range(5000)]); best = max(best, 5000 / (time.perf_counter() - begun))
+print(best)
+data = bytes(64 << 20)
+times = []
+for _ in range(3):
+    begun = time.perf_counter(); ray.get(far.length.remote(data)); times.append(time.perf_counter() - begun)
+print(min(times))
+";
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn rate(pool: &FarClient, calls: u64) -> f64 {
+    let mut best = 0f64;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let futures: Vec<_> = (0..calls).map(|x| pool.square(x)).collect();
+        gather(futures).results().expect("squares");
+        best = best.max(calls as f64 / begun.elapsed().as_secs_f64());
+    }
+    best
+}
+
+fn main() {
+    let Ok(python) = std::env::var("CONCURRY_PYTHON") else {
+        return println!("left out: CONCURRY_PYTHON names no Python with Ray");
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/ray/cluster.py");
+    let mut cluster =
+        Command::new(&python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a cluster");
+    let mut line = String::new();
+    BufReader::new(cluster.stdout.take().expect("its stdout")).read_line(&mut line).expect("a line");
+    let address = line.split_whitespace().next().expect("an address").to_owned();
+
+    let plain = Command::new(&python).args(["-c", PLAIN, &address]).output().expect("Ray's own");
+    let plain = String::from_utf8_lossy(&plain.stdout).into_owned();
+    let plain: Vec<f64> = plain.lines().filter_map(|line| line.parse().ok()).collect();
+    let [their_trip, their_rate, their_large] = plain[..] else { panic!("Ray's own measured {plain:?}") };
+
+    let ray = RayOptions::new().address(address).num_cpus(0.25);
+    let begun = Instant::now();
+    let pool = Far::options().ray(ray.clone()).init().expect("a pool");
+    let came_up = begun.elapsed();
+    for _ in 0..200 {
+        pool.square(3).result().expect("a square");
+    }
+    let mut trips: Vec<Duration> = (0..1000)
+        .map(|x| {
+            let begun = Instant::now();
+            pool.square(x).result().expect("a square");
+            begun.elapsed()
+        })
+        .collect();
+    let trip = median(&mut trips).as_secs_f64();
+    let large = (0..3)
+        .map(|_| {
+            let begun = Instant::now();
+            pool.length(vec![0; 64 << 20]).result().expect("a length");
+            begun.elapsed().as_secs_f64()
+        })
+        .fold(f64::MAX, f64::min);
+    pool.stop().expect("a stop");
+
+    println!("a pool comes up in {:.1} s", came_up.as_secs_f64());
+    println!(
+        "round trip, median: {:.2} ms; Ray's Python {:.2} ms; {:.1} of theirs",
+        trip * 1e3,
+        their_trip * 1e3,
+        trip / their_trip
+    );
+    println!("64 MiB in: {:.0} MiB/s; Ray's Python {:.0} MiB/s", 64.0 / large, 64.0 / their_large);
+    println!("tiny calls a second; Ray's Python {their_rate:.0}");
+    for window in [3, 16, 128, 1024] {
+        let pool = Far::options().max_queued_tasks(window).ray(ray.clone()).init().expect("a pool");
+        rate(&pool, 1000);
+        let ours = rate(&pool, if window > 100 { 50_000 } else { 5000 });
+        println!("  max_queued_tasks {window:>5}: {ours:>8.0}, {:.1} times theirs", ours / their_rate);
+        pool.stop().expect("a stop");
+    }
+    drop(cluster.stdin.take());
+    cluster.wait().expect("its end");
+}

@@ -1,0 +1,837 @@
+"""The bridge between a driver of concurry and Ray; see `mod.rs` beside this file for who says what to whom.
+
+It runs in a process of its own, a child of the driver's. It passes on bytes and does not look into them: a worker's
+frames come by a socket that the driver has handed over, and go to the worker's actor in batches; and back.
+"""
+
+import collections
+import hashlib
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+# How often each side is heard, and after which silence it is given up. In seconds.
+BEAT = 2.0
+SILENCE = 10.0
+# A node that hears of nobody for so long ends its worker.
+FORSAKEN = 20.0
+# How long a worker that is to be ended may take before its actor is ended.
+PATIENCE = 3.0
+
+# How often a worker's actor may die before it has started anything, and what is waited for between. A node that has just
+# gone is not known to be for a moment.
+ATTEMPTS = 4
+PAUSE = 0.5
+# How long a cluster's door may take to open.
+KNOCK = 5.0
+
+# How much goes into one batch, and how much of a worker's may be under way.
+BATCH = 4 << 20
+UNDER_WAY = 64 << 20
+MOUTHFUL = 1 << 20
+# Of batches that are smaller than this so many are under way at once, of others more: while one is, calls gather for the
+# next, and what a batch costs is shared by them.
+SMALL, FEW, MANY = 64 << 10, 4, 16
+# What comes after so many bytes is about to come, and waited for so long.
+STREAM, ABOUT = 128 << 10, 0.001
+
+# A frame without bytes, such as the one by which a worker tells of the beginning of a call. What is alone waits for so
+# long: the answer may be next, and what a batch costs is paid once.
+BARE, COMPANY = 32, 0.002
+
+# What a guardian says comes in records: kind, length, bytes. (No `Struct`: this is sent along with the guardian.)
+RECORD = "<cI"
+
+
+class Refused(Exception):
+    """A worker cannot be started, for a reason that the user can do something about."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# On the node: an actor that starts a worker's process and passes its frames on. It knows nothing of calls.
+
+
+class Guardian:
+    """Keeps one worker at a time. Each worker that it starts has a generation; what is about another is not heard."""
+
+    def __init__(self, spec):
+        self.spec = spec
+        self.state = threading.Condition()
+        self.generation = 0
+        self.records = collections.deque()
+        self.size = 0
+        self.pending = {}
+        self.turn = 0
+        self.heard = time.monotonic()
+        self.process = None
+        self.socket = None
+        self.writing = threading.Lock()
+        self.hashed = None
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def begin(self, generation, executable):
+        """Starts the worker; `executable` is its bytes, where it was asked for them."""
+        try:
+            path = self._executable(executable)
+            if path is None:
+                return {"need": True}
+            self._start(generation, path)
+        except OSError as error:
+            return {"refused": "on node %s: %s" % (socket.gethostname(), error)}
+        except Refused as error:
+            return {"refused": "on node %s: %s" % (socket.gethostname(), error)}
+        return {"pid": self.process.pid, "node": self._node(), "host": socket.gethostname()}
+
+    def _node(self):
+        import ray
+
+        return ray.get_runtime_context().get_node_id()
+
+    def _executable(self, data):
+        wanted = self.spec["sha256"]
+        own = self.spec["exe_path"]
+        if own is not None:
+            if not os.path.exists(own):
+                raise Refused("there is no executable %s (`exe_path`); put it there, or leave `exe_path` out" % own)
+            if self._hash(own) != wanted:
+                raise Refused(
+                    "%s (`exe_path`) is another executable than the driver's; copy the driver's there, or leave `exe_path` out" % own
+                )
+            return own
+        folder = os.path.join(tempfile.gettempdir(), "concurry-%d" % os.getuid())
+        path = os.path.join(folder, wanted)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        about = os.stat(folder)
+        if about.st_uid != os.getuid() or about.st_mode & 0o022:
+            raise Refused("others may write to %s, where executables are kept; remove it, or set its mode to 0700" % folder)
+        if os.path.exists(path):
+            if self._hash(path) == wanted:
+                return path
+            # Cut short by a full disk, or worse.
+            os.unlink(path)
+        if data is None:
+            return None
+        if hashlib.sha256(data).hexdigest() != wanted:
+            raise Refused("the executable arrived as something else")
+        handle, temporary = tempfile.mkstemp(dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(temporary, 0o700)
+            os.rename(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        return path
+
+    def _hash(self, path):
+        about = os.stat(path)
+        key = (path, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+        if self.hashed is None or self.hashed[0] != key:
+            digest = hashlib.sha256()
+            with open(path, "rb") as file:
+                while True:
+                    piece = file.read(1 << 20)
+                    if not piece:
+                        break
+                    digest.update(piece)
+            self.hashed = (key, digest.hexdigest())
+        return self.hashed[1]
+
+    def _start(self, generation, path):
+        env = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        # Ray sets it for Python's sake.
+        env.pop("OMP_NUM_THREADS", None)
+        env.update(self.spec["env"])
+        env["CONCURRY_WORKER_OF"] = str(os.getpid())
+        env["CONCURRY_EXECUTABLE"] = self.spec["sha256"]
+        env["CONCURRY_NODE_ID"] = self._node()
+        ours, theirs = socket.socketpair()
+        try:
+            process = subprocess.Popen(
+                [self.spec["name"]],
+                executable=path,
+                env=env,
+                cwd=self.spec["folder"] if os.path.isdir(self.spec["folder"] or "") else None,
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if self.spec["capture_stderr"] else None,
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        with self.state:
+            self.generation = generation
+            self.records.clear()
+            self.size = 0
+            self.pending.clear()
+            self.turn = 0
+            self.heard = time.monotonic()
+            self.process = process
+            self.socket = ours
+            self.state.notify_all()
+        pipes = [(process.stdout, b"O")] + ([(process.stderr, b"E")] if process.stderr else [])
+        printed = threading.Thread(target=self._listen, args=(generation, process, pipes), daemon=True)
+        printed.start()
+        threading.Thread(target=self._read, args=(generation, process, ours, printed), daemon=True).start()
+
+    def _put(self, generation, kind, data):
+        with self.state:
+            while self.size > (8 << 20) and self.generation == generation and kind != b"X":
+                self.state.wait()
+            if self.generation == generation:
+                if self.records and self.records[-1][0] == kind:
+                    self.records[-1][1].append(data)
+                else:
+                    self.records.append((kind, [data]))
+                self.size += len(data)
+                self.state.notify_all()
+
+    def _read(self, generation, process, ours, printed):
+        """Passes on what the worker says, until it is gone, and then how it ended."""
+        while True:
+            try:
+                data = ours.recv(1 << 20)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            self._put(generation, b"D", data)
+        # It has let go of its socket, so whatever it still does, it does for nobody.
+        process.kill()
+        code = process.wait()
+        # What it wrote is in the pipes; programs that it has started may keep them open for as long as they like.
+        printed.join(0.3)
+        if code < 0:
+            try:
+                name = signal.Signals(-code).name
+            except ValueError:
+                name = "?"
+            status = "killed by signal %d (%s)" % (-code, name)
+        else:
+            status = "its process exited with code %d" % code
+        self._put(generation, b"X", status.encode())
+        # Not while somebody writes to it: its number may be another's at once.
+        with self.writing:
+            ours.close()
+
+    def _listen(self, generation, process, pipes):
+        """Passes on what the worker prints."""
+        poll, left = select.poll(), {}
+        for pipe, kind in pipes:
+            left[pipe.fileno()] = (pipe, kind)
+            poll.register(pipe, select.POLLIN)
+        while left:
+            for number, _ in poll.poll():
+                pipe, kind = left[number]
+                try:
+                    data = os.read(number, 64 << 10)
+                except OSError:
+                    data = b""
+                if data:
+                    self._put(generation, kind, data)
+                else:
+                    poll.unregister(number)
+                    del left[number]
+                    pipe.close()
+
+    def push(self, generation, turn, batch):
+        """Frames for the worker. Batches may overtake each other on the way; they are written in turn."""
+        with self.state:
+            if generation != self.generation:
+                return
+            self.heard = time.monotonic()
+            self.pending[turn] = batch
+            ours = self.socket
+        while True:
+            with self.state:
+                batch = self.pending.pop(self.turn, None) if generation == self.generation else None
+                if batch is None:
+                    return
+                self.turn += 1
+            try:
+                with self.writing:
+                    ours.sendall(batch)
+            except OSError:
+                # It is gone, and who reads from it has seen that.
+                pass
+
+    def drain(self, generation, wait):
+        """What the worker has said since, once there is something; nothing, when so many seconds have passed."""
+        with self.state:
+            self.heard = time.monotonic()
+            over = lambda: self.generation != generation
+            self.state.wait_for(lambda: self.records or over(), wait)
+            if self.size <= BARE and self.records and self.records[0][0] == b"D":
+                self.state.wait_for(lambda: self.size > BARE or len(self.records) > 1 or over(), COMPANY)
+            self.heard = time.monotonic()
+            if self.generation != generation:
+                return b""
+            # As much as is here, which is bounded by how much may be.
+            records, self.records = self.records, collections.deque()
+            self.size = 0
+            self.state.notify_all()
+        parts = []
+        for kind, data in records:
+            parts.append(struct.pack(RECORD, kind, sum(map(len, data))))
+            parts += data
+        return b"".join(parts)
+
+    def kill(self, generation):
+        with self.state:
+            if generation == self.generation and self.process is not None:
+                self.process.kill()
+
+    def _watch(self):
+        """Ends the worker where nobody asks for it any more: its driver cannot be reached, and has given it up."""
+        while True:
+            time.sleep(BEAT)
+            with self.state:
+                process = self.process
+                silent = time.monotonic() - self.heard
+            if process is not None and process.poll() is None and silent > FORSAKEN:
+                process.kill()
+                os._exit(1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The link to the driver: frames as all of concurry's, over the socket that was this process's standard input.
+
+HEAD = struct.Struct("<IBBHIQIII")
+START, STOP, LEAVE, BELL, FORK, READY, FAILED, VALUE, BEGUN = 1, 4, 5, 7, 11, 16, 17, 18, 20
+MOST = 1 << 20
+
+
+class Driver:
+    def __init__(self, link):
+        self.link = link
+        self.writing = threading.Lock()
+
+    def tell(self, kind, number=0, *lines):
+        data = "\n".join(str(line) for line in lines).encode("utf-8", "replace")[:MOST]
+        head = bytearray(HEAD.pack(len(data), kind, 0, 0, 0, number, 0, 0, 0))
+        for byte in bytes(head):
+            head[5] ^= byte
+        with self.writing:
+            try:
+                self.link.sendall(bytes(head) + data)
+            except OSError:
+                leave()
+
+    def hear(self):
+        """The next order, and the files that came with it; `None` where the driver is gone."""
+        head, files = b"", []
+        while len(head) < HEAD.size:
+            data, came, _, _ = socket.recv_fds(self.link, HEAD.size - len(head), 4)
+            files += came
+            if not data:
+                return None
+            head += data
+        check = 0
+        for byte in head:
+            check ^= byte
+        length, kind, _, _, _, number, _, _, _ = HEAD.unpack(head)
+        if check != 0 or length > MOST:
+            return None
+        data = b""
+        while len(data) < length:
+            piece = self.link.recv(length - len(data))
+            if not piece:
+                return None
+            data += piece
+        fields = data.decode().split("\0")
+        return kind, number, dict(zip(fields[::2], fields[1::2])), files
+
+
+def told(fields):
+    """What workers are to be, of what the driver says."""
+    hello = {"namespace": None, "node": None, "placement_group": None, "bundle": None, "exe_path": None, "folder": None}
+    hello.update({"place_timeout": None, "resources": {}, "labels": {}, "env": {}})
+    kinds = {"num_cpus": float, "num_gpus": float, "memory": int, "bundle": int, "place_timeout": float}
+    for name, value in fields.items():
+        group, dot, key = name.partition(".")
+        if dot:
+            hello[group][key] = float(value) if group == "resources" else value
+        elif name in ("soft", "capture_stderr"):
+            hello[name] = value == "1"
+        else:
+            hello[name] = kinds.get(name, str)(value)
+    return hello
+
+
+def leave(code=0):
+    os._exit(code)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The pool's workers.
+
+
+class Bridge:
+    def __init__(self, driver, hello, executable):
+        self.driver = driver
+        self.hello = hello
+        self.executable = executable
+        self.sha256, self.size = self.hash()
+        self.lock = threading.Lock()
+        self.seats = {}
+        self.workers = {}
+        self.shipped = None
+        self.closing = False
+
+    def hash(self):
+        digest, at = hashlib.sha256(), 0
+        while True:
+            piece = os.pread(self.executable, 1 << 20, at)
+            if not piece:
+                return digest.hexdigest(), at
+            digest.update(piece)
+            at += len(piece)
+
+    def ship(self):
+        """The executable, as Ray knows it."""
+        with self.lock:
+            if self.shipped is None:
+                self.shipped = self.ray.put(os.pread(self.executable, self.size, 0))
+            return self.shipped
+
+    # -- the cluster
+
+    def connect(self):
+        if sys.version_info < (3, 9):
+            raise Refused("Python %s is too old; 3.9 is the least" % sys.version.split()[0])
+        try:
+            import ray
+            import ray.exceptions
+        except ImportError as error:
+            raise Refused(
+                "%s (Python %s) has no Ray (%s); `%s -m pip install ray`, in the version that the cluster has, or name another Python by CONCURRY_PYTHON"
+                % (sys.executable, sys.version.split()[0], error, sys.executable)
+            )
+        parts = [int(part) if part.isdigit() else 0 for part in ray.__version__.split(".")[:2]]
+        if tuple(parts) < (2, 40):
+            raise Refused("Ray %s is too old; 2.40 is the least that mode `ray` runs with" % ray.__version__)
+        self.ray = ray
+        options = {"logging_level": "ERROR", "log_to_driver": False, "namespace": self.hello["namespace"]}
+        if self.hello["address"] == "local":
+            options["include_dashboard"] = False
+        try:
+            knock(self.hello["address"])
+            ray.init(address=self.hello["address"], **options)
+        except Exception as error:
+            raise Refused(
+                "the Ray cluster at `%s` cannot be joined: %s; is it up, is its address right, and has it Ray %s and Python %s?"
+                % (self.hello["address"], first_lines(error), ray.__version__, sys.version.split()[0])
+            )
+        self.kind = ray.remote(
+            concurrency_groups={"down": 1, "up": 2, "control": 2}, max_restarts=0, max_task_retries=0
+        )(self.grouped())
+
+    def grouped(self):
+        group = lambda name: self.ray.method(concurrency_group=name)
+        # Methods get their groups here, where Ray is at hand.
+        Guardian.begin = group("control")(Guardian.begin)
+        Guardian.kill = group("control")(Guardian.kill)
+        Guardian.push = group("down")(Guardian.push)
+        Guardian.drain = group("up")(Guardian.drain)
+        return Guardian
+
+    def wanted(self):
+        hello = self.hello
+        wanted = {"CPU": hello["num_cpus"], "GPU": hello["num_gpus"], "memory": hello["memory"]}
+        wanted.update(hello["resources"])
+        return {name: amount for name, amount in wanted.items() if amount}
+
+    def check(self):
+        """Whether any node can ever have such a worker."""
+        hello = self.hello
+        if hello["placement_group"] is not None:
+            return
+        wanted = self.wanted()
+        nodes = [node for node in self.ray.nodes() if node["Alive"]]
+        fits = lambda node: all(node["Resources"].get(name, 0) >= amount for name, amount in wanted.items())
+        labels = lambda node: all(node.get("Labels", {}).get(key) == value for key, value in hello["labels"].items())
+        named = lambda node: hello["node"] is None or hello["soft"] or node["NodeID"] == hello["node"]
+        if any(fits(node) and labels(node) and named(node) for node in nodes):
+            return
+        raise Refused(
+            "no node of the Ray cluster can have such a worker: asked for %s%s; the nodes have %s; ask for less, or add a node (where one is to come by itself, `place_timeout` says how long to wait for it)"
+            % (amounts(wanted), self.conditions(), "; ".join(amounts(node["Resources"]) for node in nodes) or "nothing")
+        )
+
+    def conditions(self):
+        hello = self.hello
+        said = ["%s=%s" % pair for pair in hello["labels"].items()]
+        if hello["node"] is not None:
+            said.append("node %s" % hello["node"])
+        return " on a node with %s" % ", ".join(said) if said else ""
+
+    def options(self):
+        hello = self.hello
+        options = {"num_cpus": hello["num_cpus"], "num_gpus": hello["num_gpus"]}
+        if hello["memory"]:
+            options["memory"] = hello["memory"]
+        if hello["resources"]:
+            options["resources"] = hello["resources"]
+        if hello["labels"]:
+            options["label_selector"] = hello["labels"]
+        from ray.util import scheduling_strategies as strategies
+
+        if hello["placement_group"] is not None:
+            group = self.ray.util.get_placement_group(hello["placement_group"])
+            bundle = -1 if hello["bundle"] is None else hello["bundle"]
+            options["scheduling_strategy"] = strategies.PlacementGroupSchedulingStrategy(group, bundle)
+        elif hello["node"] is not None:
+            options["scheduling_strategy"] = strategies.NodeAffinitySchedulingStrategy(hello["node"], hello["soft"])
+        else:
+            options["scheduling_strategy"] = hello["strategy"]
+        return options
+
+    # -- orders
+
+    def fork(self, number, what, files):
+        stream = socket.socket(fileno=files[0])
+        stderr = files[1] if len(files) > 1 else None
+        with self.lock:
+            seat = self.seats.setdefault(what["seat"], Seat())
+            worker = self.workers[number] = Worker(self, number, seat, what, stream, stderr)
+        threading.Thread(target=worker.live, daemon=True).start()
+
+    def kill(self, number):
+        with self.lock:
+            worker = self.workers.get(number)
+        if worker is not None:
+            worker.kill()
+
+    def over(self, worker, fate, text):
+        with self.lock:
+            self.workers.pop(worker.number, None)
+        if not self.closing:
+            self.driver.tell(VALUE, worker.number, fate, text)
+
+    def beat(self):
+        while not self.closing:
+            self.driver.tell(BELL)
+            time.sleep(BEAT)
+
+    def close(self):
+        """Ends all workers and leaves the cluster; whatever hangs meanwhile."""
+        self.closing = True
+        watchdog = threading.Timer(PATIENCE, leave)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            for seat in list(self.seats.values()):
+                seat.end(self.ray)
+            self.ray.shutdown()
+        finally:
+            leave()
+
+
+class Seat:
+    """A worker's place in its pool, and the actor that keeps it: successors are started where their predecessor was."""
+
+    def __init__(self):
+        self.actor = None
+
+    def end(self, ray):
+        actor, self.actor = self.actor, None
+        if actor is not None:
+            try:
+                ray.kill(actor)
+            except Exception:
+                pass
+
+
+class Worker:
+    """One incarnation of a worker."""
+
+    def __init__(self, bridge, number, seat, what, stream, stderr):
+        self.bridge = bridge
+        self.number = number
+        self.seat = seat
+        self.what = what
+        self.stream = stream
+        self.stderr = stderr
+        self.killed = False
+        self.placed = False
+        self.listener = None
+        self.done = threading.Event()
+        self.lock = threading.Lock()
+
+    def live(self):
+        ray = self.bridge.ray
+        try:
+            fate, text = self.run(ray)
+        except Refused as error:
+            fate, text = "refused", str(error)
+        except ray.exceptions.RayError as error:
+            self.seat.end(ray)
+            if not self.placed:
+                fate, text = "refused", "Ray could not start it: %s" % first_lines(error)
+            else:
+                fate, text = "lost", "its Ray actor is gone (%s)" % first_lines(error)
+        except Exception as error:
+            self.seat.end(ray)
+            fate, text = "lost", "the bridge to Ray failed it: %r" % error
+        self.done.set()
+        if self.what["release"] == "1":
+            self.seat.end(ray)
+        # In this order: the driver asks for its fate when it sees the end.
+        self.bridge.over(self, fate, text)
+        try:
+            self.stream.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        if self.listener is not None:
+            # Its number may be another's as soon as it is closed.
+            self.listener.join()
+        self.stream.close()
+        if self.stderr is not None:
+            os.close(self.stderr)
+
+    def run(self, ray):
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                actor = self.place(ray)
+                break
+            except ray.exceptions.RayActorError:
+                # Nothing of the user's has run there.
+                self.seat.end(ray)
+                if attempt == ATTEMPTS or self.killed:
+                    raise
+                time.sleep(PAUSE)
+        self.listener = threading.Thread(target=self.down, args=(ray, actor), daemon=True)
+        self.listener.start()
+        ask = lambda: actor.drain.remote(self.number, BEAT)
+        asked = ask()
+        while True:
+            try:
+                said = ray.get(asked, timeout=SILENCE)
+            except ray.exceptions.GetTimeoutError:
+                self.seat.end(ray)
+                return "lost", "its node was not heard for %d s" % SILENCE
+            # At once: what is asked for while this is passed on comes the sooner.
+            asked = ask()
+            at, view = 0, memoryview(said)
+            while at < len(view):
+                kind, length = struct.unpack_from(RECORD, view, at)
+                at += struct.calcsize(RECORD)
+                data = view[at : at + length]
+                at += length
+                if kind == b"D":
+                    self.up(data)
+                elif kind == b"X":
+                    return "ended", bytes(data).decode()
+                else:
+                    printed(self.stderr if kind == b"E" else STDOUT, data)
+
+    def up(self, data):
+        try:
+            self.stream.sendall(data)
+        except OSError:
+            # The driver has closed it, and wants to hear no more.
+            self.kill()
+
+    def place(self, ray):
+        bridge, hello = self.bridge, self.bridge.hello
+        limit = hello["place_timeout"]
+        if self.seat.actor is None:
+            if limit is None:
+                bridge.check()
+            spec = {name: hello[name] for name in ("name", "env", "exe_path", "capture_stderr", "folder")}
+            spec["sha256"] = bridge.sha256
+            try:
+                actor = bridge.kind.options(**bridge.options()).remote(spec)
+            except (ValueError, TypeError) as error:
+                raise Refused("Ray takes no such options: %s" % first_lines(error))
+            with self.lock:
+                self.seat.actor = actor
+        actor = self.seat.actor
+        with self.lock:
+            if self.killed:
+                raise Refused("it was ended before it was started")
+        limit = 30.0 if limit is None else limit
+        try:
+            answer = ray.get(actor.begin.remote(self.number, None), timeout=limit)
+            if answer.get("need"):
+                answer = ray.get(actor.begin.remote(self.number, bridge.ship()), timeout=max(limit, 60.0))
+        except ray.exceptions.GetTimeoutError:
+            self.seat.end(ray)
+            raise Refused(
+                "Ray has not placed it within %g s: asked for %s%s; of what the cluster has (%s), free are %s; ask for less, let fewer workers run, add a node, or wait longer by `place_timeout`"
+                % (
+                    limit,
+                    amounts(bridge.wanted()),
+                    bridge.conditions(),
+                    amounts(ray.cluster_resources()),
+                    amounts(ray.available_resources()),
+                )
+            )
+        if "refused" in answer:
+            raise Refused(answer["refused"])
+        self.placed = True
+        bridge.driver.tell(BEGUN, self.number, answer["pid"])
+        with self.lock:
+            if self.killed:
+                actor.kill.remote(self.number)
+        return actor
+
+    def down(self, ray, actor):
+        """Passes on what the driver says."""
+        turn, under_way, total = 0, collections.deque(), 0
+        while not self.done.is_set():
+            batch = Batch(self.stream)
+            if batch.size == 0:
+                break
+            while under_way and not self.done.is_set():
+                few = FEW if batch.size < SMALL else MANY
+                if len(under_way) < few and total <= UNDER_WAY:
+                    break
+                if ray.wait([under_way[0][0]], timeout=BEAT)[0]:
+                    total -= under_way.popleft()[1]
+                    batch.fill()
+            under_way.append((actor.push.remote(self.number, turn, batch.join()), batch.size))
+            turn += 1
+            total += batch.size
+        if not self.done.is_set():
+            # The driver has closed it.
+            self.kill()
+
+    def kill(self):
+        with self.lock:
+            again, self.killed = self.killed, True
+            actor = self.seat.actor
+        if again or self.done.is_set():
+            return
+        if not self.placed:
+            # Whoever waits for it to be placed sees that.
+            self.seat.end(self.bridge.ray)
+            return
+        if actor is not None:
+            actor.kill.remote(self.number)
+
+        def give_up():
+            if not self.done.wait(PATIENCE):
+                self.seat.end(self.bridge.ray)
+
+        threading.Thread(target=give_up, daemon=True).start()
+
+
+class Batch:
+    """What there is to be sent, once there is something; nothing at the end of it."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.parts = []
+        self.size = 0
+        if self.take(0):
+            self.fill()
+
+    def take(self, flags):
+        try:
+            part = self.stream.recv(MOUTHFUL, flags)
+        except OSError:
+            # There is nothing more, or never will be, which the next one finds out.
+            return False
+        self.parts.append(part)
+        self.size += len(part)
+        return bool(part)
+
+    def fill(self):
+        while self.size < BATCH:
+            if not self.take(socket.MSG_DONTWAIT):
+                if self.size < STREAM or not self.comes() or not self.take(socket.MSG_DONTWAIT):
+                    return
+
+    def comes(self):
+        poll = select.poll()
+        poll.register(self.stream, select.POLLIN)
+        return bool(poll.poll(ABOUT * 1000))
+
+    def join(self):
+        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+
+
+def knock(address):
+    """Whether anybody is there: Ray itself would wait for that for a long time."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK).close()
+
+
+def printed(where, data):
+    """What a worker has printed; where nobody takes it, it is lost."""
+    while where is not None and data:
+        try:
+            data = data[os.write(where, data) :]
+        except OSError:
+            return
+
+
+def amounts(resources):
+    shown = []
+    for name, amount in sorted(resources.items()):
+        if name.startswith("node:") or name == "object_store_memory":
+            continue
+        if name == "memory":
+            shown.append("memory %.1f GiB" % (amount / (1 << 30)))
+        else:
+            shown.append("%s %g" % (name, amount))
+    return "{%s}" % ", ".join(shown)
+
+
+def first_lines(error):
+    """The gist of an error: Ray's may have pages."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines)[:500]
+    return text or type(error).__name__
+
+
+def main():
+    global STDOUT
+    link = socket.socket(fileno=os.dup(0))
+    os.set_inheritable(link.fileno(), False)
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    # Workers' output goes to the driver's stdout; what Python or Ray print does not.
+    STDOUT = os.dup(1)
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    driver = Driver(link)
+    first = driver.hear()
+    if first is None or first[0] != START or not first[3]:
+        leave(1)
+    bridge = Bridge(driver, told(first[2]), first[3][0])
+    threading.Thread(target=bridge.beat, daemon=True).start()
+    try:
+        bridge.connect()
+    except Refused as error:
+        driver.tell(FAILED, 0, error)
+        leave(1)
+    except Exception as error:
+        driver.tell(FAILED, 0, "the bridge to Ray failed: %r" % error)
+        leave(1)
+    driver.tell(READY, 0, bridge.sha256, bridge.size)
+    while True:
+        order = driver.hear()
+        if order is None or order[0] == STOP:
+            bridge.close()
+        kind, number, what, files = order
+        if kind == FORK and files:
+            bridge.fork(number, what, files)
+        elif kind == LEAVE:
+            bridge.kill(number)
+
+
+STDOUT = None
+main()

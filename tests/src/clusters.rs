@@ -1,0 +1,102 @@
+//! Ray clusters for tests: a real one, where `CONCURRY_TEST_RAY` says that `RAY_ADDRESS` is its and that `CONCURRY_PYTHON`
+//! has Ray; or what stands in for it in `tests/ray/stub`, which needs a Python and nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use concurry::RayOptions;
+
+use crate::{TempDir, eventually, is_alive};
+
+/// Whether the cluster is a real one.
+pub fn is_real() -> bool {
+    std::env::var_os("CONCURRY_TEST_RAY").is_some()
+}
+
+/// Whether there is a Python here. Where there is none, tests that need one are left out, loudly, and not where `CI` is set.
+#[track_caller]
+pub fn has_python() -> bool {
+    let found = Command::new("python3").arg("-c").arg("pass").status().is_ok_and(|status| status.success());
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "there is no python3, which the tests of mode `ray` need");
+        eprintln!("LEFT OUT: there is no python3, which this test needs");
+    }
+    found
+}
+
+/// What stands before the bridge: it notes the bridge's process, and lets it find what stands in for Ray.
+#[derive(Debug)]
+pub struct Interpreter {
+    folder: TempDir,
+}
+
+impl Interpreter {
+    /// One that has Ray, or what stands in for it.
+    pub fn new() -> Self {
+        let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("ray/stub");
+        let python = std::env::var("CONCURRY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+        match is_real() {
+            true => Self::with(&python, None),
+            false => Self::with("python3", Some(&stub)),
+        }
+    }
+
+    /// One that finds modules in `folder` first.
+    pub fn with(python: &str, folder: Option<&Path>) -> Self {
+        let own = TempDir::new();
+        let path = own.path().join("python");
+        let modules = folder.map(|folder| format!("export PYTHONPATH='{}'\n", folder.display())).unwrap_or_default();
+        let noted = own.path().join("pid");
+        // In one go: whoever reads it must not see half of it.
+        let noted = format!("echo $$ > '{0}.new' && mv '{0}.new' '{0}'", noted.display());
+        write_program(&path, &format!("#!/bin/sh\n{modules}{noted}\nexec '{python}' \"$@\"\n"));
+        Interpreter { folder: own }
+    }
+
+    /// No Python at all: this, as a shell reads it.
+    pub fn script(text: &str) -> Self {
+        let own = Self::with("python3", None);
+        write_program(&own.path(), &format!("#!/bin/sh\n{text}\n"));
+        own
+    }
+
+    /// What to run.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("python")
+    }
+
+    /// The process of the last bridge that was started.
+    #[track_caller]
+    pub fn bridge(&self) -> u32 {
+        fs::read_to_string(self.folder.path().join("pid")).unwrap().trim().parse().unwrap()
+    }
+
+    /// Options of a pool on that cluster, whose workers are small, so that many tests have room.
+    pub fn options(&self) -> RayOptions {
+        let ray = RayOptions::new().python(self.path()).num_cpus(0.25);
+        if is_real() { ray } else { ray.address("stub") }
+    }
+
+    /// Waits until none of these processes is left, nor the bridge.
+    #[track_caller]
+    pub fn nothing_left(&self, processes: &[u32]) {
+        eventually("nothing is left", || {
+            !is_alive(self.bridge()) && processes.iter().all(|&process| !is_alive(process))
+        });
+    }
+}
+
+/// Has another process write it: what this one has open for writing, a fork of it has too for a moment, whichever thread
+/// forks, and nobody can run it then.
+fn write_program(path: &Path, text: &str) {
+    let script = ["-c", "printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"", "sh"];
+    let written = Command::new("sh").args(script).arg(path).arg(text).status().unwrap();
+    assert!(written.success());
+}
+
+impl Default for Interpreter {
+    fn default() -> Self {
+        Self::new()
+    }
+}

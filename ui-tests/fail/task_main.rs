@@ -1,0 +1,6 @@
+use concurry::prelude::*;
+
+#[task(mode = "process")]
+fn main() {
+    println!("hello");
+}
