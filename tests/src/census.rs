@@ -42,6 +42,13 @@ pub fn time_on_cpu() -> Duration {
     Duration::from_nanos(text.split_whitespace().next().unwrap().parse().unwrap())
 }
 
+/// Whether this process was started so that it ignores a signal.
+pub fn is_ignored(signal: Signal) -> bool {
+    let text = fs::read_to_string("/proc/self/status").unwrap();
+    let mask = text.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    u64::from_str_radix(mask.trim(), 16).unwrap() >> (signal as u32 - 1) & 1 == 1
+}
+
 /// State and parent of a process, as the kernel tells.
 fn stat(pid: u32) -> Option<(char, u32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

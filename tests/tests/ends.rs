@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use concurry::Error;
 use concurry::prelude::*;
-use concurry_tests::{Door, Gate, Program, Soon, is_alive, within};
+use concurry_tests::{Door, Gate, Program, Soon, is_alive, is_ignored, within};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
@@ -103,7 +103,11 @@ impl Sitter {
 #[test]
 fn a_signal_that_ends_a_worker_costs_the_call_that_it_runs() {
     let pool = Sitter::options().max_restarts(10).init().unwrap();
-    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGALRM] {
+    let signals = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGALRM];
+    // Whoever runs this test may have it ignore a signal, as `nohup` does, and what it starts too.
+    let signals: Vec<_> = signals.into_iter().filter(|&signal| !is_ignored(signal)).collect();
+    assert!(!signals.is_empty());
+    for &signal in &signals {
         let gate = Gate::new();
         let sits = pool.sit(gate.door());
         let visitor = gate.visitor();
@@ -117,7 +121,7 @@ fn a_signal_that_ends_a_worker_costs_the_call_that_it_runs() {
         }
         assert_eq!(behind.soon().unwrap(), 1);
     }
-    assert_eq!(pool.stats().restarts, 4);
+    assert_eq!(pool.stats().restarts, signals.len() as u64);
     pool.stop().unwrap();
 }
 
