@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use concurry::Error;
 use concurry::prelude::*;
-use concurry_tests::{Chairs, Journal, Page, Row, all_soon, eventually, eventually_is};
+use concurry_tests::{Chairs, Journal, Page, Row, all_soon, begun, eventually, eventually_is};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -81,21 +81,25 @@ fn threads_and_processes_share_a_set_and_the_dead_hold_nothing() {
             !pids.is_empty()
         });
         let pid = pids[draw(&mut random) as usize % pids.len()];
-        if kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).is_ok() {
-            killed.insert(pid);
+        // Numbers of processes come again.
+        if let Some(begun) = begun(pid)
+            && kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).is_ok()
+        {
+            killed.insert((pid, begun));
         }
     }
 
     let results = all_soon(futures);
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        let Error::WorkerDied { status, .. } = error else { panic!("{error:?}") };
+        assert!(status.starts_with("killed by signal 9 (SIGKILL)"), "{status}");
+    }
     eventually_is("restarts", KILLS, || processes.stats().restarts);
     threads.stop().unwrap();
     processes.stop().unwrap();
     assert_eq!(journal.lines(), Vec::<String>::new(), "more than {CAPACITY} held at once");
 
     let (done, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
-    for error in lost.iter().filter_map(|result| result.as_ref().err()) {
-        assert!(matches!(error, Error::WorkerDied { .. }), "{error:?}");
-    }
     assert!(lost.len() as u64 <= KILLS, "{} calls were lost to {KILLS} kills", lost.len());
     let beside: u64 = done.into_iter().map(Result::unwrap).sum();
     assert!(beside > 0, "nobody ever held beside another");
