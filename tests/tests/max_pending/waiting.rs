@@ -71,7 +71,7 @@ fn who_waits_goes_on_as_soon_as_there_is_room() {
             scope.spawn(|| {
                 let call = busy.pool.echo(7);
                 // What it waited for had been resolved by then.
-                told.send((busy.stays.is_done() || busy.pool.stats().completed == 1, call.soon())).unwrap();
+                told.send((busy.stays.is_done() || busy.pool.stats().completed > 0, call.soon())).unwrap();
             });
             busy.visitor.pass("go");
             let (after, result) = heard.recv_timeout(LONG).unwrap();
