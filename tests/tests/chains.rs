@@ -153,7 +153,7 @@ fn a_call_that_runs_is_told_when_the_last_of_its_chain_is_cancelled() {
 fn a_chain_is_as_deep_as_one_likes() {
     for mode in apart() {
         let (gate, busy, pool) = (Gate::new(), pool(mode), pool(mode));
-        let pass = |word: &str, end: TaskFuture<u64>| {
+        let pass = |word: &str, mut end: TaskFuture<u64>| {
             gate.visitor().pass(word);
             // One after the other, so many take a while on a machine that has much else to do.
             end.result_within(5 * LONG)

@@ -62,6 +62,9 @@ impl Choices {
     }
 }
 
+/// Memory to share, and the file to hand on.
+pub(super) type Shared = (Arc<Memory>, OwnedFd);
+
 /// What surely fits into a socket that nobody reads.
 const SHORT: usize = 32 << 10;
 
@@ -226,8 +229,8 @@ impl Launch {
         )
     }
 
-    /// Memory for a process to share, and the file to hand on; nothing where it is to do without.
-    pub(super) fn memory(&self) -> Option<(Arc<Memory>, OwnedFd)> {
+    /// Memory for a process to share; nothing where it is to do without.
+    pub(super) fn memory(&self) -> Option<Shared> {
         if self.rings { new_memory(&self.faults) } else { None }
     }
 
@@ -242,7 +245,8 @@ impl Launch {
     /// Tells a process that it is a zygote, and hands it the register; `false` where it is gone.
     pub(super) fn describe_zygote(&self, socket: &UnixStream, register: &OwnedFd) -> Result<bool> {
         let preload = self.preload.map(|entry| (entry, Start { limits: None, ..self.start(0, self.init.clone()) }));
-        self.tell(socket, Kind::Zygote, &Description { build: self.build, preload }, Some(register))
+        let description = Description { build: self.build, pool_name: self.pool_name.clone(), preload };
+        self.tell(socket, Kind::Zygote, &description, Some(register))
     }
 
     fn start(&self, index: usize, init: Vec<u8>) -> Start {
@@ -290,8 +294,8 @@ fn asks_for_rings() -> Result<bool> {
 
 const LINK: &str = "CONCURRY_LINK";
 
-/// Memory to share, and the file to hand on; nothing where the system refuses it.
-fn new_memory(faults: &Faults) -> Option<(Arc<Memory>, OwnedFd)> {
+/// Nothing where the system refuses it.
+fn new_memory(faults: &Faults) -> Option<Shared> {
     static SAID: Once = Once::new();
     let made = faults.allows(Point::Memory).and_then(|()| Memory::new());
     made

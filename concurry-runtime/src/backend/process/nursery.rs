@@ -13,6 +13,7 @@
 //! A pool without `preload` can do without: where there is no zygote to be had, its workers are started. With `preload`
 //! there is an error then, since what the zygote has built is what its workers are.
 //!
+//! What a first reply need not wait for is done with a spare: its threads are there, and the memory that it is to share.
 //! A spare that is killed is noticed, and reaped, when it is wanted or the pool ends.
 //!
 //! No lock is held while anything is waited for, and whoever waits can be let go: a link that is killed kills the zygote
@@ -25,7 +26,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::kills::Watch;
-use super::launch::{Launch, Spawned};
+use super::launch::{Launch, Shared, Spawned};
 use super::life::Life;
 use super::link::ProcessLink;
 use super::status;
@@ -46,15 +47,22 @@ const TRIES: usize = 8;
 /// A worker that is there, to be reaped by whoever has this.
 pub(super) struct Delivered {
     pub(super) process: Spawned,
+    pub(super) memory: Option<Shared>,
     /// It was there before it was wanted, and may have been killed meanwhile.
     pub(super) spare: bool,
+}
+
+/// A worker that is there before it is wanted, and what it is to share then.
+struct Spare {
+    newborn: Newborn,
+    memory: Option<Shared>,
 }
 
 enum Stage {
     None,
     /// Its process is there once it has been started.
     Raising(Option<Arc<Zygote>>),
-    Up(Arc<Zygote>, VecDeque<Newborn>),
+    Up(Arc<Zygote>, VecDeque<Spare>),
     Useless,
 }
 
@@ -114,21 +122,22 @@ impl Nursery {
     pub(super) fn deliver(
         self: &Arc<Self>,
         link: &ProcessLink,
-        describe: impl Fn(&UnixStream) -> Result<bool>,
+        describe: impl Fn(&UnixStream, Option<&OwnedFd>) -> Result<bool>,
     ) -> Result<Option<Delivered>> {
         let must = self.launch.preloads();
         for _ in 0..TRIES {
-            let Some((newborn, spare)) = self.newborn(&|| link.is_wanted())? else { return Ok(None) };
+            let Some((Spare { newborn, memory }, spare)) = self.newborn(&|| link.is_wanted())? else { return Ok(None) };
+            let file = memory.as_ref().map(|(_, file)| file);
             let (birth, told) = if self.launch.is_long() {
                 // Whoever is to take it may be stopped, and who waits for that must be able to end it.
                 let birth = newborn.await_birth();
                 if let Birth::Born(pid) = birth {
                     link.adopt(pid);
                 }
-                (birth, describe(&newborn.socket))
+                (birth, describe(&newborn.socket, file))
             } else {
                 // It finds it there.
-                let told = describe(&newborn.socket);
+                let told = describe(&newborn.socket, file);
                 (newborn.await_birth(), told)
             };
             match (birth, told) {
@@ -136,6 +145,7 @@ impl Nursery {
                     let Newborn { kept, socket, stderr, .. } = newborn;
                     return Ok(Some(Delivered {
                         process: Spawned { life: Life::Process(pid), kept, socket, stderr },
+                        memory,
                         spare,
                     }));
                 }
@@ -163,7 +173,7 @@ impl Nursery {
     }
 
     /// A worker that is ordered, and whether that was done before.
-    fn newborn(self: &Arc<Self>, is_wanted: &impl Fn() -> bool) -> Result<Option<(Newborn, bool)>> {
+    fn newborn(self: &Arc<Self>, is_wanted: &impl Fn() -> bool) -> Result<Option<(Spare, bool)>> {
         let mut waits_for = None;
         let mut state = self.state();
         loop {
@@ -185,7 +195,8 @@ impl Nursery {
                     let (zygote, generation) = (zygote.clone(), state.generation);
                     drop(state);
                     match zygote.order(self.launch.captures_stderr(), false) {
-                        Ok(newborn) => return Ok(Some((newborn, false))),
+                        // It comes up while the memory is made.
+                        Ok(newborn) => return Ok(Some((Spare { newborn, memory: self.launch.memory() }, false))),
                         Err(error) if is_gone(&error) => {
                             // What has no socket any more is dead, or is to be.
                             zygote.kill();
@@ -262,7 +273,7 @@ impl Nursery {
             Stage::Up(zygote, spares) => {
                 zygote.kill();
                 zygote.bury();
-                spares.into_iter().for_each(Newborn::dismiss);
+                spares.into_iter().for_each(|spare| spare.newborn.dismiss());
             }
             Stage::Raising(Some(zygote)) => {
                 zygote.kill();
@@ -368,6 +379,7 @@ impl Nursery {
             state.ordering += 1;
             drop(state);
             let ordered = zygote.order(self.launch.captures_stderr(), true);
+            let ordered = ordered.map(|newborn| Spare { newborn, memory: self.launch.memory() });
             let mut state = self.state();
             state.ordering -= 1;
             let Ok(spare) = ordered else { return };
@@ -376,7 +388,7 @@ impl Nursery {
                 Stage::Up(_, spares) if same => spares.push_back(spare),
                 _ => {
                     drop(state);
-                    spare.dismiss();
+                    spare.newborn.dismiss();
                     return;
                 }
             }

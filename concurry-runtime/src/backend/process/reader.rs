@@ -1,6 +1,6 @@
 //! The thread that looks after one worker process: it starts it, reads what it says, and sees it to its end.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
@@ -33,20 +33,24 @@ pub(super) fn live(
     place: Place,
     host: &dyn Host,
 ) -> (End, Option<Tap>) {
-    let (memory, file) = launch.memory().unzip();
     // What is forked takes no memory before it is described, and comes up while this looks.
     let early = nursery.is_none().then(Watch::begin);
-    let describe = |socket: &UnixStream| launch.describe(socket, file.as_ref(), place.index);
+    let describe = |socket: &UnixStream, file: Option<&OwnedFd>| launch.describe(socket, file, place.index);
     let forked = nursery.map(|nursery| nursery.deliver(link, describe)).transpose();
-    let (spawned, origin) = match forked.map(Option::flatten) {
-        Ok(Some(Delivered { process, spare: true })) => (process, Origin::Spare),
-        Ok(Some(Delivered { process, spare: false })) => (process, Origin::Forked),
-        Ok(None) => match launch.spawn(place.index) {
-            Ok(process) => (process, Origin::Started),
-            Err(error) => return (End::Failed(error), None),
-        },
+    let (spawned, memory, origin) = match forked.map(Option::flatten) {
+        Ok(Some(Delivered { process, memory, spare })) => {
+            (process, memory, if spare { Origin::Spare } else { Origin::Forked })
+        }
+        Ok(None) => {
+            let memory = launch.memory();
+            match launch.spawn(place.index) {
+                Ok(process) => (process, memory, Origin::Started),
+                Err(error) => return (End::Failed(error), None),
+            }
+        }
         Err(error) => return (End::Failed(error), None),
     };
+    let (memory, file) = memory.unzip();
     let Spawned { life, kept, socket, stderr } = spawned;
     let mark = Arc::new(Mark::new(memory.clone()));
     let watch = early.unwrap_or_else(Watch::begin);
@@ -74,13 +78,14 @@ pub(super) fn live(
         tap,
         up,
         ready: false,
+        missed: false,
         spent: false,
         failed,
     };
     let described = match stderr.map(|pipe| Tap::open(pipe, launch.lines(Some(place.index)))).transpose() {
         Ok(tap) => {
             worker.tap = tap;
-            if origin == Origin::Started { describe(&socket) } else { Ok(true) }
+            if origin == Origin::Started { describe(&socket, file.as_ref()) } else { Ok(true) }
         }
         Err(error) => Err(Launch::no_stderr(&error)),
     };
@@ -136,6 +141,8 @@ struct Worker<'a> {
     tap: Option<Tap>,
     /// It takes calls.
     ready: bool,
+    /// There is one spare less for it, which nobody has ordered yet.
+    missed: bool,
     /// It has panicked, and ends to be replaced.
     spent: bool,
     failed: Option<Failure>,
@@ -155,6 +162,13 @@ impl Worker<'_> {
             }
             let full = self.link.flush(&mut self.link.state());
             if self.up.spin(|| full && self.link.has_room()) {
+                continue;
+            }
+            // A first answer that comes at once does not wait for the next worker.
+            if std::mem::take(&mut self.missed)
+                && let Some(nursery) = self.nursery
+            {
+                nursery.refill();
                 continue;
             }
             match self.up.wait(self.link.bell.as_fd(), full) {
@@ -202,9 +216,7 @@ impl Worker<'_> {
             Kind::Ready if !self.ready => {
                 self.ready = true;
                 self.host.up(self.place);
-                if let Some(nursery) = self.nursery {
-                    nursery.refill();
-                }
+                self.missed = self.nursery.is_some();
             }
             Kind::Spent => self.spent = true,
             Kind::Failed => {

@@ -213,6 +213,12 @@ impl Driver {
         }
     }
 
+    /// Ends the process when the driver is gone, also while every other thread waits for it to take something.
+    pub(super) fn watch(&self) -> ! {
+        self.end.await_end();
+        leave()
+    }
+
     fn deal(&self, head: Head, message: Vec<u8>) {
         if matches!(head.kind, Kind::Stop | Kind::Retire) {
             fault::here(Point::Stopping);

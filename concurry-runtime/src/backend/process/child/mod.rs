@@ -6,6 +6,9 @@
 //! memory before it runs it, and its answer is out before the next is begun, so after a death the driver knows exactly
 //! which call was running.
 //!
+//! A process that was forked ahead of its use has these threads ready when it is told what it is: a first reply does not
+//! wait for what could be done before.
+//!
 //! A worker that was forked from what its constructor made lives on the main thread, the only one that a fork has and the
 //! one on which it was made; there the guard has a thread of its own. What it is forked from is a [`zygote`].
 
@@ -17,6 +20,8 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::Builder;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -85,7 +90,7 @@ fn refuse(socket: &UnixStream, error: &Error) -> ! {
     end(1)
 }
 
-/// The whole life of a process that was just started, or forked by a zygote that has nothing but itself to give.
+/// The whole life of a process that was just started.
 pub(super) fn main(socket: UnixStream) -> ! {
     panics::install();
     let first = first_of(&socket);
@@ -98,22 +103,72 @@ pub(super) fn main(socket: UnixStream) -> ! {
     let theirs = driver.clone();
     let live = move || live(&theirs, |driver| serve(start, driver));
     // The worker last: once it is there it says that it is up, and what is missing then is no matter of coming up.
-    if let Err(error) = watch(&driver).and_then(|()| std::thread::Builder::new().name(name).spawn(live)) {
+    if let Err(error) = watch(&driver).and_then(|()| Builder::new().name(name).spawn(live)) {
         no_thread(&driver, &error);
     }
     driver.guard()
 }
 
+/// The same of one that was forked by a zygote which has nothing but itself to give, and that is told what it is when it is
+/// wanted. Its worker's thread has the name of the pool, since its index is not known yet.
+fn main_of_spare(socket: UnixStream, pool_name: &str) -> ! {
+    let (hand_over, handed) = channel::<UnixStream>();
+    let (to_guard, guarded) = channel::<Arc<Driver>>();
+    let work = |to_watch: Sender<Arc<Driver>>| {
+        move || {
+            let Ok(socket) = handed.recv() else { return };
+            let first = first_of(&socket);
+            let (start, driver) = become_worker(socket, first);
+            // They are there for as long as this process is.
+            let _ = to_guard.send(driver.clone());
+            if driver.end.needs_watch() {
+                let _ = to_watch.send(driver.clone());
+            }
+            let serve = sys::entry_at(start.serve);
+            live(&driver, |driver| serve(start, driver));
+        }
+    };
+    let worker = Builder::new().name(pool_name.replace('\0', "?"));
+    match ahead(watcher(), Driver::watch).and_then(|to_watch| worker.spawn(work(to_watch))) {
+        Ok(_) => {
+            let _ = hand_over.send(socket);
+            match guarded.recv() {
+                Ok(driver) => driver.guard(),
+                Err(_) => leave(),
+            }
+        }
+        // It is tried again when somebody can be told of it.
+        Err(_) => main(socket),
+    }
+}
+
 /// The same of one that was forked by a zygote and has a worker already: `serve` has it.
 fn main_of_built(socket: UnixStream, serve: impl FnOnce(Start, Arc<Driver>)) -> ! {
+    let guard = Builder::new().name("concurry-guard".to_owned());
+    let others = ahead(guard, Driver::guard).and_then(|guard| Ok((guard, ahead(watcher(), Driver::watch)?)));
     let first = first_of(&socket);
     let (start, driver) = become_worker(socket, first);
-    let guarded = driver.clone();
-    let guard = std::thread::Builder::new().name("concurry-guard".to_owned()).spawn(move || guarded.guard());
-    if let Err(error) = guard.and_then(|_| watch(&driver)) {
-        no_thread(&driver, &error);
+    match others {
+        Ok((guard, watch)) => {
+            let _ = guard.send(driver.clone());
+            if driver.end.needs_watch() {
+                let _ = watch.send(driver.clone());
+            }
+        }
+        Err(error) => no_thread(&driver, &error),
     }
     live(&driver, |driver| serve(start, driver))
+}
+
+/// Starts a thread that waits for the driver; it ends where that never comes.
+fn ahead(thread: Builder, run: fn(&Driver) -> !) -> io::Result<Sender<Arc<Driver>>> {
+    let (send, receive) = channel::<Arc<Driver>>();
+    thread.spawn(move || {
+        if let Ok(driver) = receive.recv() {
+            run(&driver);
+        }
+    })?;
+    Ok(send)
 }
 
 fn no_thread(driver: &Driver, error: &io::Error) -> ! {
@@ -193,15 +248,16 @@ fn check_build(socket: &UnixStream, drivers: sys::Build) {
     }
 }
 
-/// Ends the process when the driver is gone, also while every other thread waits for it to take something.
+/// Starts the thread that [watches](Driver::watch), where one is needed.
 fn watch(driver: &Arc<Driver>) -> io::Result<()> {
     if driver.end.needs_watch() {
         let driver = driver.clone();
-        let watch = move || {
-            driver.end.await_end();
-            leave();
-        };
-        std::thread::Builder::new().name("concurry-watch".to_owned()).stack_size(64 << 10).spawn(watch)?;
+        watcher().spawn(move || driver.watch())?;
     }
     Ok(())
+}
+
+/// A thread that does nothing but wait.
+fn watcher() -> Builder {
+    Builder::new().name("concurry-watch".to_owned()).stack_size(64 << 10)
 }

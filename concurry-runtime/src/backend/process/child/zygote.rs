@@ -25,7 +25,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use serde::{Deserialize, Serialize};
 
-use super::{Start, check_build, leave, leave_for, refuse};
+use super::{Start, check_build, leave, leave_for, refuse, watcher};
 use crate::backend::process::sys::{self, Alone, Offset, Register, Side};
 use crate::backend::process::talk::{self, Message};
 use crate::error::Error;
@@ -37,6 +37,7 @@ use crate::wire::link::write_frame;
 #[derive(Serialize, Deserialize)]
 pub(in crate::backend::process) struct Description {
     pub(in crate::backend::process) build: sys::Build,
+    pub(in crate::backend::process) pool_name: String,
     /// What is to be built before workers are forked, and its entry.
     pub(in crate::backend::process) preload: Option<(Offset, Start)>,
 }
@@ -65,7 +66,7 @@ pub(super) fn main(control: UnixStream, mut first: Message) -> ! {
     match description.preload {
         Some((entry, start)) => sys::preload_at(entry)(start, zygote),
         None => match zygote.fork_workers() {
-            Ok(socket) => super::main(socket),
+            Ok(socket) => super::main_of_spare(socket, &description.pool_name),
             Err(refusal) => refusal.0.refuse(&refusal.1),
         },
     }
@@ -111,8 +112,7 @@ impl Zygote {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("concurry-watch".to_owned()).stack_size(64 << 10).spawn(watch);
-        Some(Watch { done, thread: Some(thread.ok()?) })
+        Some(Watch { done, thread: Some(watcher().spawn(watch).ok()?) })
     }
 
     /// Forks workers for as long as the driver wants some. Returns in each of them, with its socket; an error where no
