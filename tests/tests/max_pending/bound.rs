@@ -62,7 +62,11 @@ fn what_is_cancelled_or_late_gives_its_place_back() {
         let stays = pool.stay(gate.door());
         let visitor = gate.visitor();
         let waiting = accepted(&pool);
-        assert!(all_soon(waiting).iter().all(|outcome| matches!(outcome, Err(Error::TimedOut { .. }))), "{mode}");
+        for outcome in all_soon(waiting) {
+            // The process that stays is replaced first, and its successor may be in time for them.
+            let in_time = mode == Mode::Process && outcome.is_ok();
+            assert!(in_time || matches!(outcome, Err(Error::TimedOut { .. })), "{mode}: {outcome:?}");
+        }
         assert!(matches!(stays.soon(), Err(Error::TimedOut { .. })), "{mode}");
         drop((visitor, gate));
         // All are back: four at once.
