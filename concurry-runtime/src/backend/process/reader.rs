@@ -36,26 +36,29 @@ pub(super) fn live(
     let (memory, file) = launch.memory().unzip();
     // What is forked takes no memory before it is described, and comes up while this looks.
     let early = nursery.is_none().then(Watch::begin);
+    let mark = Arc::new(Mark::new(memory.clone()));
+    let born = |life: &Life| {
+        if !link.born(life.clone(), mark.clone()) {
+            life.end_now();
+        }
+    };
     let describe = |socket: &UnixStream| launch.describe(socket, file.as_ref(), place.index);
     let forked = nursery.map(|nursery| nursery.deliver(link, describe)).transpose();
     let (spawned, origin) = match forked.map(Option::flatten) {
-        Ok(Some(Delivered { process, spare: true })) => (process, Origin::Spare),
-        Ok(Some(Delivered { process, spare: false })) => (process, Origin::Forked),
-        Ok(None) => match launch.spawn(place.index) {
+        Ok(Some(Delivered { process, spare })) => {
+            born(&process.life);
+            (process, if spare { Origin::Spare } else { Origin::Forked })
+        }
+        Ok(None) => match launch.spawn(place.index, &born) {
             Ok(process) => (process, Origin::Started),
             Err(error) => return (End::Failed(error), None),
         },
         Err(error) => return (End::Failed(error), None),
     };
     let Spawned { life, kept, socket, stderr } = spawned;
-    let mark = Arc::new(Mark::new(memory.clone()));
     let watch = early.unwrap_or_else(Watch::begin);
-    if !link.born(life.clone(), mark.clone()) {
-        life.end_now();
-    }
     link.fault(Point::Spawned);
     let desk = launch.limiting.of(place.index).map(|local| link.desk(local.clone()));
-    let socket = Arc::new(socket);
     // What is not an answer is small, and not bounded by what answers are.
     let most = launch.choices.max_message_size.max(SMALL);
     let up = Up::new(socket.clone(), memory.clone(), most);
@@ -160,7 +163,8 @@ impl Worker<'_> {
             match self.up.wait(self.link.bell.as_fd(), full) {
                 // Empty is silent.
                 Ok(Arrival::Some | Arrival::Nothing) => drop(self.link.bell.read()),
-                Ok(Arrival::End) | Err(_) => return,
+                Ok(Arrival::End) => return,
+                Ok(Arrival::Torn) | Err(_) => return self.life.torn(),
             }
         }
     }
