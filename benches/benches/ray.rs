@@ -1,4 +1,4 @@
-//! Mode `ray` beside actors of Ray's own Python, on one cluster and in one run.
+//! Mode `ray`, by both of its transports, beside actors of Ray's own Python, on one cluster and in one run.
 //!
 //! `CONCURRY_PYTHON=… cargo bench -p concurry-benches --features ray --bench ray`, with a Python that has Ray. It starts a
 //! cluster of two nodes on this machine, and ends it.
@@ -7,8 +7,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use concurry::RayOptions;
 use concurry::prelude::*;
+use concurry::{RayOptions, RayTransport};
 
 #[derive(Default)]
 struct Far;
@@ -22,6 +22,10 @@ impl Far {
     pub fn length(&self, bytes: Vec<u8>) -> u64 {
         bytes.len() as u64
     }
+
+    pub fn echo(&self, bytes: Vec<u8>) -> Vec<u8> {
+        bytes
+    }
 }
 
 /// The same in Python; prints what it measures, one number a line.
@@ -32,6 +36,7 @@ ray.init(address=sys.argv[1], logging_level='ERROR')
 class Far:
     def square(self, x): return x * x
     def length(self, b): return len(b)
+    def echo(self, b): return b
 far = Far.remote()
 for _ in range(200): ray.get(far.square.remote(3))
 times = []
@@ -43,10 +48,11 @@ for _ in range(3):
     begun = time.perf_counter(); ray.get([far.square.remote(x) for x in range(5000)]); best = max(best, 5000 / (time.perf_counter() - begun))
 print(best)
 data = bytes(64 << 20)
-times = []
-for _ in range(3):
-    begun = time.perf_counter(); ray.get(far.length.remote(data)); times.append(time.perf_counter() - begun)
-print(min(times))
+for method in (far.length, far.echo):
+    times = []
+    for _ in range(3):
+        begun = time.perf_counter(); ray.get(method.remote(data)); times.append(time.perf_counter() - begun)
+    print(min(times))
 ";
 
 fn median(times: &mut [Duration]) -> Duration {
@@ -54,15 +60,22 @@ fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
-fn rate(pool: &FarClient, calls: u64) -> f64 {
-    let mut best = 0f64;
-    for _ in 0..3 {
+/// The best of three, in seconds.
+fn best(mut run: impl FnMut()) -> f64 {
+    let took = |_| {
         let begun = Instant::now();
+        run();
+        begun.elapsed().as_secs_f64()
+    };
+    (0..3).map(took).fold(f64::MAX, f64::min)
+}
+
+fn rate(pool: &FarClient, calls: u64) -> f64 {
+    let took = best(|| {
         let futures: Vec<_> = (0..calls).map(|x| pool.square(x)).collect();
         gather(futures).results().expect("squares");
-        best = best.max(calls as f64 / begun.elapsed().as_secs_f64());
-    }
-    best
+    });
+    calls as f64 / took
 }
 
 fn main() {
@@ -79,47 +92,43 @@ fn main() {
     let plain = Command::new(&python).args(["-c", PLAIN, &address]).output().expect("Ray's own");
     let plain = String::from_utf8_lossy(&plain.stdout).into_owned();
     let plain: Vec<f64> = plain.lines().filter_map(|line| line.parse().ok()).collect();
-    let [their_trip, their_rate, their_large] = plain[..] else { panic!("Ray's own measured {plain:?}") };
+    let [their_trip, their_rate, their_large, their_echo] = plain[..] else { panic!("Ray's own measured {plain:?}") };
+    println!("Ray's Python: round trip, median: {:.2} ms; tiny calls a second: {their_rate:.0}", their_trip * 1e3);
+    println!("  64 MiB in: {:.0} MiB/s; there and back: {:.2} s", 64.0 / their_large, their_echo);
 
-    let ray = RayOptions::new().address(address).num_cpus(0.25);
-    let begun = Instant::now();
-    let pool = Far::options().ray(ray.clone()).init().expect("a pool");
-    let came_up = begun.elapsed();
-    for _ in 0..200 {
-        pool.square(3).result().expect("a square");
-    }
-    let mut trips: Vec<Duration> = (0..1000)
-        .map(|x| {
-            let begun = Instant::now();
-            pool.square(x).result().expect("a square");
-            begun.elapsed()
-        })
-        .collect();
-    let trip = median(&mut trips).as_secs_f64();
-    let large = (0..3)
-        .map(|_| {
-            let begun = Instant::now();
-            pool.length(vec![0; 64 << 20]).result().expect("a length");
-            begun.elapsed().as_secs_f64()
-        })
-        .fold(f64::MAX, f64::min);
-    pool.stop().expect("a stop");
-
-    println!("a pool comes up in {:.1} s", came_up.as_secs_f64());
-    println!(
-        "round trip, median: {:.2} ms; Ray's Python {:.2} ms; {:.1} of theirs",
-        trip * 1e3,
-        their_trip * 1e3,
-        trip / their_trip
-    );
-    println!("64 MiB in: {:.0} MiB/s; Ray's Python {:.0} MiB/s", 64.0 / large, 64.0 / their_large);
-    println!("tiny calls a second; Ray's Python {their_rate:.0}");
-    for window in [3, 16, 128, 1024] {
-        let pool = Far::options().max_queued_tasks(window).ray(ray.clone()).init().expect("a pool");
-        rate(&pool, 1000);
-        let ours = rate(&pool, if window > 100 { 50_000 } else { 5000 });
-        println!("  max_queued_tasks {window:>5}: {ours:>8.0}, {:.1} times theirs", ours / their_rate);
+    for transport in [RayTransport::Relay, RayTransport::Direct] {
+        let ray = RayOptions::new().address(&*address).num_cpus(0.25).transport(transport);
+        let begun = Instant::now();
+        let pool = Far::options().ray(ray.clone()).init().expect("a pool");
+        println!("{transport:?}: a pool comes up in {:.1} s", begun.elapsed().as_secs_f64());
+        for _ in 0..200 {
+            pool.square(3).result().expect("a square");
+        }
+        let mut trips: Vec<Duration> = (0..1000)
+            .map(|x| {
+                let begun = Instant::now();
+                pool.square(x).result().expect("a square");
+                begun.elapsed()
+            })
+            .collect();
+        let trip = median(&mut trips).as_secs_f64();
+        let large = best(|| assert_eq!(pool.length(vec![0; 64 << 20]).result().expect("a length"), 64 << 20));
+        let echo = best(|| assert_eq!(pool.echo(vec![0; 64 << 20]).result().expect("an echo").len(), 64 << 20));
         pool.stop().expect("a stop");
+        println!("  round trip, median: {:.3} ms; {:.2} of theirs", trip * 1e3, trip / their_trip);
+        println!(
+            "  64 MiB in: {:.0} MiB/s, {:.1} times theirs; there and back: {echo:.2} s, {:.2} of theirs",
+            64.0 / large,
+            their_large / large,
+            echo / their_echo
+        );
+        for window in [3, 16, 128, 1024] {
+            let pool = Far::options().max_queued_tasks(window).ray(ray.clone()).init().expect("a pool");
+            rate(&pool, 1000);
+            let ours = rate(&pool, if window > 100 { 50_000 } else { 5000 });
+            println!("  max_queued_tasks {window:>5}: {ours:>8.0}, {:.1} times theirs", ours / their_rate);
+            pool.stop().expect("a stop");
+        }
     }
     drop(cluster.stdin.take());
     cluster.wait().expect("its end");

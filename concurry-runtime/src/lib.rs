@@ -43,7 +43,7 @@ mod worker;
 
 pub use backend::Answer;
 #[cfg(feature = "ray")]
-pub use backend::ray::{RayOptions, RayStrategy};
+pub use backend::ray::{RayOptions, RayStrategy, RayTransport};
 pub use balance::LoadBalancing;
 pub use context::{CallContext, current};
 pub use error::{Error, Failure, IntoFailure, Name, RemoteError, Result, TimeoutScope};

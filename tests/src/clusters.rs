@@ -1,17 +1,28 @@
 //! Ray clusters for tests: a real one, where `CONCURRY_TEST_RAY` says that `RAY_ADDRESS` is its and that `CONCURRY_PYTHON`
-//! has Ray; or what stands in for it in `tests/ray/stub`, which needs a Python and nothing else.
+//! has Ray; or what stands in for it in `tests/ray/stub`, which needs a Python and nothing else. Frames travel as
+//! `CONCURRY_TEST_TRANSPORT` says, be it `relay` or `direct`, else as they do by default.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use concurry::RayOptions;
+use concurry::{RayOptions, RayTransport};
 
 use crate::{TempDir, eventually, is_alive};
 
 /// Whether the cluster is a real one.
 pub fn is_real() -> bool {
     std::env::var_os("CONCURRY_TEST_RAY").is_some()
+}
+
+/// How frames travel, unless a test says otherwise.
+pub fn transport() -> RayTransport {
+    match std::env::var("CONCURRY_TEST_TRANSPORT").as_deref() {
+        Err(_) => RayTransport::default(),
+        Ok("relay") => RayTransport::Relay,
+        Ok("direct") => RayTransport::Direct,
+        Ok(other) => panic!("there is no transport `{other}`"),
+    }
 }
 
 /// Whether there is a Python here. Where there is none, tests that need one are left out, loudly, and not where `CI` is set.
@@ -25,6 +36,11 @@ pub fn has_python() -> bool {
     found
 }
 
+/// Where what stands in for Ray is.
+pub fn stub() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("ray/stub")
+}
+
 /// What stands before the bridge: it notes the bridge's process, and lets it find what stands in for Ray.
 #[derive(Debug)]
 pub struct Interpreter {
@@ -34,23 +50,33 @@ pub struct Interpreter {
 impl Interpreter {
     /// One that has Ray, or what stands in for it.
     pub fn new() -> Self {
-        let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("ray/stub");
         let python = std::env::var("CONCURRY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         match is_real() {
             true => Self::with(&python, None),
-            false => Self::with("python3", Some(&stub)),
+            false => Self::with("python3", Some(&stub())),
         }
     }
 
     /// One that finds modules in `folder` first.
     pub fn with(python: &str, folder: Option<&Path>) -> Self {
+        let modules = folder.map(|folder| format!("export PYTHONPATH='{}'\n", folder.display())).unwrap_or_default();
+        Self::after(&modules, python)
+    }
+
+    /// What stands in for Ray, with nodes that say that this is their address.
+    pub fn with_nodes_at(address: &str) -> Self {
+        let variables = format!("export PYTHONPATH='{}' STUB_NODE_ADDRESS={address}\n", stub().display());
+        Self::after(&variables, "python3")
+    }
+
+    /// `python`, which a shell comes to by `first`.
+    fn after(first: &str, python: &str) -> Self {
         let own = TempDir::new();
         let path = own.path().join("python");
-        let modules = folder.map(|folder| format!("export PYTHONPATH='{}'\n", folder.display())).unwrap_or_default();
         let noted = own.path().join("pid");
         // In one go: whoever reads it must not see half of it.
         let noted = format!("echo $$ > '{0}.new' && mv '{0}.new' '{0}'", noted.display());
-        write_program(&path, &format!("#!/bin/sh\n{modules}{noted}\nexec '{python}' \"$@\"\n"));
+        write_program(&path, &format!("#!/bin/sh\n{first}{noted}\nexec '{python}' \"$@\"\n"));
         Interpreter { folder: own }
     }
 
@@ -74,7 +100,7 @@ impl Interpreter {
 
     /// Options of a pool on that cluster, whose workers are small, so that many tests have room.
     pub fn options(&self) -> RayOptions {
-        let ray = RayOptions::new().python(self.path()).num_cpus(0.25);
+        let ray = RayOptions::new().python(self.path()).num_cpus(0.25).transport(transport());
         if is_real() { ray } else { ray.address("stub") }
     }
 

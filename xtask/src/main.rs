@@ -23,7 +23,7 @@ const HELP: &str = "\
 usage: cargo xtask COMMAND
 
   test               everything that a change must pass, on nothing but Rust; stops at the first step that fails
-  test STEP..        only these steps: fmt tidy clippy features doc doctests examples socket soak faults
+  test STEP..        only these steps: fmt tidy clippy features doc doctests examples socket relay soak faults
                      ray tests
   tidy               only the checks of the sources that no compiler makes
   soak [--minutes N] pools of all modes under random calls, kills and restarts, and what came of them in one line;

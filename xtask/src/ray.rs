@@ -13,7 +13,10 @@ use crate::run;
 const VERSION: &str = "2.60.0";
 
 /// What needs a cluster.
-pub(crate) const TESTS: [&str; 2] = ["ray", "ray_faults"];
+pub(crate) const TESTS: [&str; 3] = ["ray", "ray_faults", "ray_transports"];
+
+/// How frames may travel.
+pub(crate) const TRANSPORT: &str = "CONCURRY_TEST_TRANSPORT";
 
 const NO_PYTHON: &str = "there is no python3 with `venv`, so that no test ran on a Ray cluster";
 const NO_RAY: &str = "Ray could not be installed from PyPI, so that no test ran on a Ray cluster";

@@ -29,7 +29,7 @@ type Step = fn(&mut Bench<'_>) -> Result<Outcome>;
 
 /// The steps. What fails in seconds comes first; the tests come last, since whoever reads the end of the output,
 /// be it a person or a machine, wants the runner's own figures there.
-const STEPS: [(&str, Step); 12] = [
+const STEPS: [(&str, Step); 13] = [
     ("fmt", format),
     ("tidy", sources),
     ("clippy", clippy),
@@ -38,6 +38,7 @@ const STEPS: [(&str, Step); 12] = [
     ("doctests", doctests),
     ("examples", all_examples),
     ("socket", over_the_socket),
+    ("relay", relayed),
     ("soak", a_short_soak),
     ("faults", faults),
     ("ray", on_a_cluster),
@@ -197,6 +198,16 @@ fn over_the_socket(bench: &mut Bench<'_>) -> Result<Outcome> {
     run_tests(bench, &mut command)
 }
 
+/// What workers on a Ray cluster promise where all of it goes through Ray, with what stands in for that.
+fn relayed(bench: &mut Bench<'_>) -> Result<Outcome> {
+    let mut command = cargo(bench.root);
+    command.env(ray::TRANSPORT, "relay").args(["test", "-p", "concurry-tests", "--all-features", "--no-fail-fast"]);
+    for test in ray::TESTS {
+        command.args(["--test", test]);
+    }
+    run_tests(bench, &mut command)
+}
+
 /// Workers on the nodes of a real Ray cluster, where there is a Python to have one.
 fn on_a_cluster(bench: &mut Bench<'_>) -> Result<Outcome> {
     let cluster = match ray::Cluster::start(bench.root)? {
@@ -204,15 +215,20 @@ fn on_a_cluster(bench: &mut Bench<'_>) -> Result<Outcome> {
         Err(why) if std::env::var_os("CI").is_some() => return fail(why),
         Err(why) => return Ok(Outcome::Skipped(why)),
     };
-    let mut command = cargo(bench.root);
-    cluster.tell(&mut command);
-    command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
-    for test in ray::TESTS {
-        command.args(["--test", test]);
-    }
-    // Each has a bridge, which is a Python that loads all of Ray.
-    command.args(["--", "--test-threads", "3"]);
-    let outcome = run_tests(bench, &mut command).and_then(|outcome| {
+    let outcome = ["direct", "relay"].into_iter().try_fold(Outcome::Passed, |_, transport| {
+        println!("{}={transport}", ray::TRANSPORT);
+        let mut command = cargo(bench.root);
+        cluster.tell(&mut command);
+        command.env(ray::TRANSPORT, transport);
+        command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+        for test in ray::TESTS {
+            command.args(["--test", test]);
+        }
+        // Each has a bridge, which is a Python that loads all of Ray.
+        command.args(["--", "--test-threads", "3"]);
+        run_tests(bench, &mut command)
+    });
+    let outcome = outcome.and_then(|outcome| {
         examples::hash_tree_on(bench.root, |command| cluster.tell(command))?;
         Ok(outcome)
     });

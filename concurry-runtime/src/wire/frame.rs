@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Fork = 11,
     /// To the worker: a call whose answer is to say when it began and how long it took.
     Timed = 12,
+    /// To the bridge to a cluster: a worker whose node its driver cannot reach is to be started all the same.
+    Relay = 13,
     /// From the worker, which takes calls, or from a zygote, which takes orders.
     Ready = 16,
     /// From the worker: it could not be built; it ends.
@@ -60,6 +62,8 @@ pub(crate) enum Kind {
     /// From a worker that was forked from what its constructor made: a method has panicked, and another is to take its
     /// place. It ends.
     Spent = 22,
+    /// From the bridge to a cluster: where a worker's driver may connect to its node, and by which secret.
+    Offer = 23,
 }
 
 impl Kind {
@@ -77,6 +81,7 @@ impl Kind {
             10 => Kind::Zygote,
             11 => Kind::Fork,
             12 => Kind::Timed,
+            13 => Kind::Relay,
             16 => Kind::Ready,
             17 => Kind::Failed,
             18 => Kind::Value,
@@ -84,6 +89,7 @@ impl Kind {
             20 => Kind::Begun,
             21 => Kind::Asked,
             22 => Kind::Spent,
+            23 => Kind::Offer,
             _ => return None,
         })
     }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::net::UnixStream;
 
 use nix::sys::socket::{getsockopt, sockopt};
+use nix::sys::stat::fstat;
 use nix::unistd::getppid;
 
 use super::{child, sys};
@@ -14,11 +15,19 @@ use crate::gather::print_lines_only;
 pub(super) const MARKER: &str = "CONCURRY_WORKER_OF";
 
 /// The driver's socket, where this process is a worker: standard input is a socket whose other end was made by the
-/// process that the marker names.
+/// process that the marker names. Where its other end is on another machine, the marker names the socket as well.
 pub(super) fn claim(marker: &OsStr) -> Option<UnixStream> {
-    let driver: i32 = marker.to_str()?.parse().ok()?;
-    let peer = getsockopt(&std::io::stdin(), sockopt::PeerCredentials).ok()?;
-    if peer.pid() != driver {
+    let marker = marker.to_str()?;
+    let (starter, socket) = marker.split_once(':').map_or((marker, None), |(starter, socket)| (starter, Some(socket)));
+    let driver: i32 = starter.parse().ok()?;
+    let stdin = std::io::stdin();
+    let is_ours = match socket {
+        None => getsockopt(&stdin, sockopt::PeerCredentials).ok()?.pid() == driver,
+        Some(socket) => {
+            getsockopt(&stdin, sockopt::SockType).is_ok() && socket.parse() == Ok(fstat(&stdin).ok()?.st_ino)
+        }
+    };
+    if !is_ours {
         return None;
     }
     if getppid().as_raw() != driver {

@@ -20,7 +20,7 @@ use super::life::Life;
 use super::sys::{self, Build, Kept, Offset};
 use crate::backend::Recipe;
 #[cfg(feature = "ray")]
-use crate::backend::ray::Cluster;
+use crate::backend::ray::{Away, Cluster};
 use crate::error::{BoxError, Error, Result};
 use crate::fault::{Faults, Point};
 use crate::limits::{Keeper, Limiting};
@@ -40,8 +40,9 @@ const OWN_EXECUTABLE: &str = "/proc/self/exe";
 /// What has been started.
 pub(super) struct Spawned<L = Life> {
     pub(super) life: L,
+    /// Before the socket.
     pub(super) kept: Kept,
-    pub(super) socket: UnixStream,
+    pub(super) socket: Arc<UnixStream>,
     /// The other end of its stderr, where that is captured.
     pub(super) stderr: Option<OwnedFd>,
 }
@@ -155,17 +156,29 @@ impl Launch {
         Launch { build, rings: false, cluster: Some(cluster), ..self }
     }
 
-    /// Starts the process of the worker at `index`; it waits for [`describe`](Self::describe) before it does anything.
-    pub(super) fn spawn(&self, index: usize) -> Result<Spawned> {
+    /// Starts the process of the worker at `index`; it waits for [`describe`](Self::describe) before it does anything. From
+    /// `born` on it can be ended, also while this waits for a way to it.
+    pub(super) fn spawn(&self, index: usize, born: &dyn Fn(&Life)) -> Result<Spawned> {
         #[cfg(feature = "ray")]
         if let Some(cluster) = &self.cluster {
-            let away = cluster.spawn(index, self.choices.capture_stderr)?;
-            let kept = sys::keep(away.socket.as_fd());
-            return Ok(Spawned { life: Life::Actor(away.actor), kept, socket: away.socket, stderr: away.stderr });
+            let Away { actor, socket, stderr } = cluster.spawn(index, self.choices.capture_stderr)?;
+            let relayed = sys::keep(socket.as_fd());
+            let life = Life::Actor(actor.clone());
+            born(&life);
+            let (kept, socket) = match cluster.connect(&actor) {
+                None => (relayed, Arc::new(socket)),
+                Some(direct) => {
+                    drop(relayed);
+                    (sys::keep(direct.as_fd()), direct)
+                }
+            };
+            return Ok(Spawned { life, kept, socket, stderr });
         }
         let _ = index;
         let Spawned { life: pid, kept, socket, stderr } = self.spawn_with(&self.faults)?;
-        Ok(Spawned { life: Life::Process(pid), kept, socket, stderr })
+        let life = Life::Process(pid);
+        born(&life);
+        Ok(Spawned { life, kept, socket, stderr })
     }
 
     /// The same of one that is to be a zygote.
@@ -197,7 +210,7 @@ impl Launch {
             Ok(mut child) => {
                 let stderr = child.stderr.take().map(OwnedFd::from);
                 let life = Pid::from_raw(child.id().cast_signed());
-                Ok(Spawned { life, kept, socket: ours, stderr })
+                Ok(Spawned { life, kept, socket: Arc::new(ours), stderr })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.folder.is_dir() => failed(
                 &format!("its process could not be started: the folder {} is gone", self.folder.display()),

@@ -47,6 +47,16 @@ impl Life {
         }
     }
 
+    /// The way to it has failed where it should have ended.
+    pub(super) fn torn(&self) {
+        match self {
+            // On one machine that is how a socket ends to which something was sent that was not read: nothing is lost.
+            Life::Process(_) => {}
+            #[cfg(feature = "ray")]
+            Life::Actor(actor) => actor.torn(),
+        }
+    }
+
     /// Its process, where that is one of this machine's to be sure.
     pub(super) fn pid(&self) -> Option<Pid> {
         match self {

@@ -57,6 +57,8 @@ impl State {
     /// by the end of the socket.
     fn close(&mut self, error: &std::io::Error) {
         self.closed = true;
+        // Whoever reads may only see an end now.
+        self.life.iter().for_each(Life::torn);
         if error.kind() == std::io::ErrorKind::Other {
             self.refuse(error.to_string());
         }

@@ -144,7 +144,7 @@ impl Nursery {
                 (Birth::Born(pid), Ok(true)) => {
                     let Newborn { kept, socket, stderr, .. } = newborn;
                     return Ok(Some(Delivered {
-                        process: Spawned { life: Life::Process(pid), kept, socket, stderr },
+                        process: Spawned { life: Life::Process(pid), kept, socket: Arc::new(socket), stderr },
                         memory,
                         spare,
                     }));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::answers::{Said, decode_told};
 use super::kills::Watch;
-use super::launch::{Launch, Spawned};
+use super::launch::{Launch, Shared, Spawned};
 use super::life::Life;
 use super::link::ProcessLink;
 use super::mark::Mark;
@@ -35,16 +35,25 @@ pub(super) fn live(
 ) -> (End, Option<Tap>) {
     // What is forked takes no memory before it is described, and comes up while this looks.
     let early = nursery.is_none().then(Watch::begin);
+    let mark_in = |memory: &Option<Shared>| Arc::new(Mark::new(memory.as_ref().map(|(memory, _)| memory.clone())));
+    let born = |life: &Life, mark: &Arc<Mark>| {
+        if !link.born(life.clone(), mark.clone()) {
+            life.end_now();
+        }
+    };
     let describe = |socket: &UnixStream, file: Option<&OwnedFd>| launch.describe(socket, file, place.index);
     let forked = nursery.map(|nursery| nursery.deliver(link, describe)).transpose();
-    let (spawned, memory, origin) = match forked.map(Option::flatten) {
+    let (spawned, memory, mark, origin) = match forked.map(Option::flatten) {
         Ok(Some(Delivered { process, memory, spare })) => {
-            (process, memory, if spare { Origin::Spare } else { Origin::Forked })
+            let mark = mark_in(&memory);
+            born(&process.life, &mark);
+            (process, memory, mark, if spare { Origin::Spare } else { Origin::Forked })
         }
         Ok(None) => {
             let memory = launch.memory();
-            match launch.spawn(place.index) {
-                Ok(process) => (process, memory, Origin::Started),
+            let mark = mark_in(&memory);
+            match launch.spawn(place.index, &|life| born(life, &mark)) {
+                Ok(process) => (process, memory, mark, Origin::Started),
                 Err(error) => return (End::Failed(error), None),
             }
         }
@@ -52,14 +61,9 @@ pub(super) fn live(
     };
     let (memory, file) = memory.unzip();
     let Spawned { life, kept, socket, stderr } = spawned;
-    let mark = Arc::new(Mark::new(memory.clone()));
     let watch = early.unwrap_or_else(Watch::begin);
-    if !link.born(life.clone(), mark.clone()) {
-        life.end_now();
-    }
     link.fault(Point::Spawned);
     let desk = launch.limiting.of(place.index).map(|local| link.desk(local.clone()));
-    let socket = Arc::new(socket);
     // What is not an answer is small, and not bounded by what answers are.
     let most = launch.choices.max_message_size.max(SMALL);
     let up = Up::new(socket.clone(), memory.clone(), most);
@@ -174,7 +178,8 @@ impl Worker<'_> {
             match self.up.wait(self.link.bell.as_fd(), full) {
                 // Empty is silent.
                 Ok(Arrival::Some | Arrival::Nothing) => drop(self.link.bell.read()),
-                Ok(Arrival::End) | Err(_) => return,
+                Ok(Arrival::End) => return,
+                Ok(Arrival::Torn) | Err(_) => return self.life.torn(),
             }
         }
     }

@@ -26,7 +26,7 @@ use crate::wire::link::write_frame;
 pub(super) struct Zygote {
     /// Before the socket.
     _kept: Kept,
-    control: UnixStream,
+    control: Arc<UnixStream>,
     register: Register,
     free: Mutex<Vec<usize>>,
     /// Held while an order is written.
@@ -43,7 +43,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Zygote {
     /// Of a process that was just started; and the file that it is to be handed. `most` is how many orders may be open.
-    pub(super) fn new(pid: Pid, control: UnixStream, kept: Kept, most: usize) -> io::Result<(Arc<Self>, OwnedFd)> {
+    pub(super) fn new(pid: Pid, control: Arc<UnixStream>, kept: Kept, most: usize) -> io::Result<(Arc<Self>, OwnedFd)> {
         let (register, file) = Register::new(most)?;
         let zygote = Zygote {
             _kept: kept,
@@ -209,7 +209,7 @@ mod tests {
         let child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
         let kept = sys::keep(ours.as_fd());
-        let (zygote, file) = Zygote::new(Pid::from_raw(child.id().cast_signed()), ours, kept, 2).unwrap();
+        let (zygote, file) = Zygote::new(Pid::from_raw(child.id().cast_signed()), ours.into(), kept, 2).unwrap();
         (zygote, theirs, Register::open(&file).unwrap())
     }
 

@@ -1,8 +1,17 @@
 //! [`Actor`]: one incarnation of a worker on a cluster, seen from its driver; and what becomes of it.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use super::bridge::Bridge;
+use super::direct::Offer;
+use crate::call::later;
+use crate::timer::{self, Alarm};
+
+/// How long what a worker said last may be on its way after it is known how the worker has ended.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// What has become of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +46,42 @@ impl Fate {
 struct Told {
     pid: Option<u32>,
     fate: Option<Fate>,
+    /// Where to connect to it, until that is taken.
+    offer: Option<Offer>,
+    /// The connection to it, where there is one.
+    socket: Weak<UnixStream>,
+    /// That connection has not ended, it has broken off.
+    torn: bool,
+    /// Breaks it off where it does not end.
+    cut: Option<Alarm>,
+}
+
+impl Told {
+    /// Does to the connection what the fate asks for: it will not end by itself where nobody is left to end it.
+    fn look(&mut self, me: &Arc<Actor>) {
+        let (Some(fate), Some(socket)) = (&self.fate, self.socket.upgrade()) else { return };
+        if let Fate::Ended(_) = fate {
+            let me = Arc::downgrade(me);
+            let cut = move || {
+                if let Some(actor) = me.upgrade() {
+                    actor.torn();
+                    actor.told().shut();
+                }
+            };
+            // Without a timer the system notices, later.
+            self.cut = timer::at(later(LAST_WORDS), cut).ok();
+        } else {
+            drop(socket);
+            self.shut();
+        }
+    }
+
+    fn shut(&self) {
+        if let Some(socket) = self.socket.upgrade() {
+            // The one error that can be is that it is broken off already.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 /// One incarnation of a worker.
@@ -56,36 +101,90 @@ impl Actor {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One may connect to it.
+    pub(super) fn offered(&self, offer: Offer) {
+        self.told().offer = Some(offer);
+        self.changed.notify_all();
+    }
+
     /// Its process was started.
     pub(super) fn begun(&self, pid: u32) {
         self.told().pid = Some(pid);
+        self.changed.notify_all();
     }
 
     /// It is gone; the first that is heard of that counts.
-    pub(super) fn gone(&self, fate: Fate) {
-        self.told().fate.get_or_insert(fate);
+    pub(super) fn gone(self: &Arc<Self>, fate: Fate) {
+        let mut told = self.told();
+        if told.fate.is_none() {
+            told.fate = Some(fate);
+            told.look(self);
+        }
+        drop(told);
         self.changed.notify_all();
+    }
+
+    /// Waits until one may connect to it; `None` where it is gone before that.
+    pub(super) fn await_offer(&self) -> Option<Offer> {
+        let mut told = self.wait(|told| told.offer.is_some());
+        told.offer.take()
+    }
+
+    /// This is the connection to it.
+    pub(super) fn connected(self: &Arc<Self>, socket: &Arc<UnixStream>) {
+        let mut told = self.told();
+        told.socket = Arc::downgrade(socket);
+        told.look(self);
+    }
+
+    /// It cannot be connected to, and is to be started all the same.
+    pub(super) fn relay(&self) {
+        self.bridge.relay(self.number);
+    }
+
+    /// Waits until its process is started; whether it was.
+    pub(super) fn await_begun(&self) -> bool {
+        self.wait(|told| told.pid.is_some()).pid.is_some()
+    }
+
+    /// It is not to be started, for this reason.
+    pub(super) fn refuse(&self, why: &str) {
+        self.bridge.end(self.number, Some(why));
+    }
+
+    /// The connection to it has broken off, so that what it had said last may not have come.
+    pub(crate) fn torn(&self) {
+        let mut told = self.told();
+        told.torn |= told.socket.strong_count() > 0;
     }
 
     /// Ends it at once. The bridge sees to it that it is gone soon, whatever its node does; and whoever hears the bridge
     /// that this is, whatever the bridge does.
     pub(crate) fn end_now(&self) {
         if self.told().fate.is_none() {
-            self.bridge.end(self.number);
+            self.bridge.end(self.number, None);
         }
+    }
+
+    /// Waits for what `there` looks for, or until it is gone.
+    fn wait(&self, there: impl Fn(&Told) -> bool) -> MutexGuard<'_, Told> {
+        let waits = |told: &mut Told| told.fate.is_none() && !there(told);
+        self.changed.wait_while(self.told(), waits).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until it is gone.
     pub(crate) fn await_end(&self) {
-        let mut told = self.told();
-        while told.fate.is_none() {
-            told = self.changed.wait(told).unwrap_or_else(PoisonError::into_inner);
-        }
+        drop(self.wait(|_| false));
     }
 
     /// What has become of it; asked when it is gone.
     pub(crate) fn fate(&self) -> Fate {
-        self.told().fate.clone().unwrap_or_else(|| Fate::Lost("nobody knows what became of it".to_owned()))
+        let told = self.told();
+        match told.fate.clone() {
+            Some(Fate::Ended(text)) if told.torn => Fate::Lost(format!("{text}; the connection to it had broken off")),
+            Some(fate) => fate,
+            None => Fate::Lost("nobody knows what became of it".to_owned()),
+        }
     }
 
     /// The number of its process on its node, once it has one.

@@ -1,11 +1,13 @@
 """The bridge between a driver of concurry and Ray; see `mod.rs` beside this file for who says what to whom.
 
 It runs in a process of its own, a child of the driver's. It passes on bytes and does not look into them: a worker's
-frames come by a socket that the driver has handed over, and go to the worker's actor in batches; and back.
+frames come by a socket that the driver has handed over, and go to the worker's actor in batches; and back. Where the
+driver reaches the worker's node by itself, they do not come here at all.
 """
 
 import collections
 import hashlib
+import hmac
 import os
 import select
 import signal
@@ -24,6 +26,14 @@ SILENCE = 10.0
 FORSAKEN = 20.0
 # How long a worker that is to be ended may take before its actor is ended.
 PATIENCE = 3.0
+
+# How long a node waits for the driver to come by itself or to say that it does not; and for whoever has come to say what
+# the driver would. How many may be in the middle of that.
+EXPECTED, HANDSHAKE, CALLERS = 60.0, 5.0, 8
+# Half of a secret: the driver says the first, and knows its worker's node by the second.
+HALF = 16
+# How soon a connection without a word on it is looked after, how often then, how often in vain.
+KEEP_IDLE, KEEP_AGAIN, KEEP_TIMES = 10, 5, 3
 
 # How often a worker's actor may die before it has started anything, and what is waited for between. A node that has just
 # gone is not known to be for a moment.
@@ -54,6 +64,10 @@ class Refused(Exception):
     """A worker cannot be started, for a reason that the user can do something about."""
 
 
+class Lost(Exception):
+    """A worker may have been started, and cannot be reached any more."""
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # On the node: an actor that starts a worker's process and passes its frames on. It knows nothing of calls.
 
@@ -74,20 +88,126 @@ class Guardian:
         self.socket = None
         self.writing = threading.Lock()
         self.hashed = None
+        self.offer = None
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def begin(self, generation, executable):
-        """Starts the worker; `executable` is its bytes, where it was asked for them."""
+    def begin(self, generation, executable, direct):
+        """Starts the worker, or offers its driver to connect to it first; `executable` is its bytes, where it was asked
+        for them."""
         try:
             path = self._executable(executable)
             if path is None:
                 return {"need": True}
-            self._start(generation, path)
-        except OSError as error:
-            return {"refused": "on node %s: %s" % (socket.gethostname(), error)}
-        except Refused as error:
-            return {"refused": "on node %s: %s" % (socket.gethostname(), error)}
-        return {"pid": self.process.pid, "node": self._node(), "host": socket.gethostname()}
+            if direct:
+                return {"offer": self._expect(generation, path)}
+            return self._start(generation, path, None)
+        except (OSError, Refused) as error:
+            return self._refused(error)
+
+    def _refused(self, error):
+        return {"refused": "on node %s: %s" % (socket.gethostname(), error)}
+
+    def _expect(self, generation, path):
+        """Listens for the worker's driver; where, and the secret by which the two know each other."""
+        import ray
+
+        host = ray.util.get_node_ip_address()
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        try:
+            listener.bind((host, 0))
+        except OSError:
+            # Others know this machine by an address that is not its own.
+            listener.bind(("", 0))
+        listener.listen(CALLERS)
+        secret = os.urandom(2 * HALF)
+        # The one who takes the listener out of the offer starts the worker.
+        offer = {"generation": generation, "path": path, "listener": listener, "answer": None, "killed": False}
+        offer["until"] = time.monotonic() + EXPECTED
+        with self.state:
+            self.offer = offer
+        threading.Thread(target=self._accept, args=(offer, listener, secret), daemon=True).start()
+        shown = "[%s]" % host if ":" in host else host
+        return [secret.hex(), "%s:%d" % (shown, listener.getsockname()[1])]
+
+    def _accept(self, offer, listener, secret):
+        callers = threading.BoundedSemaphore(CALLERS)
+        while True:
+            callers.acquire()
+            try:
+                caller, _ = listener.accept()
+            except OSError:
+                # It is over with it, which who waits here is told by its being shut down.
+                listener.close()
+                return
+            threading.Thread(target=self._admit, args=(offer, caller, secret, callers), daemon=True).start()
+
+    def _admit(self, offer, caller, secret, callers):
+        """Starts the worker, which talks to who has connected, if that is its driver."""
+        try:
+            caller.settimeout(HANDSHAKE)
+            if not hmac.compare_digest(exactly(caller, HALF), secret[:HALF]):
+                raise OSError("somebody else")
+            caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_IDLE)
+            caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_AGAIN)
+            caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_TIMES)
+            caller.sendall(secret[HALF:])
+            # It may have given up meanwhile. Once it has said this, it will not.
+            exactly(caller, 1)
+            # The worker's process is to wait for what it reads.
+            caller.settimeout(None)
+        except OSError:
+            caller.close()
+            callers.release()
+            return
+        self._answer(offer, caller)
+
+    def relay(self, generation):
+        """The driver cannot come by itself: starts the worker all the same."""
+        with self.state:
+            offer = self.offer
+        if offer is not None and offer["generation"] == generation:
+            self._answer(offer, None)
+
+    def _close(self, offer):
+        """Lets nobody connect any more; whether somebody could until now."""
+        with self.state:
+            listener, offer["listener"] = offer["listener"], None
+        if listener is None:
+            return False
+        try:
+            listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        return True
+
+    def _answer(self, offer, caller):
+        if not self._close(offer):
+            # Somebody was faster.
+            if caller is not None:
+                caller.close()
+            return
+        try:
+            answer = self._start(offer["generation"], offer["path"], caller)
+        except (OSError, Refused) as error:
+            answer = self._refused(error)
+        with self.state:
+            offer["answer"] = answer
+            if offer["killed"] and "pid" in answer:
+                self.process.kill()
+            self.state.notify_all()
+
+    def started(self, generation):
+        """What has become of the worker that its driver was to connect to; `None` while that is not known."""
+        with self.state:
+            offer = self.offer
+            if offer is None or offer["generation"] != generation:
+                return self._refused("nobody was to connect to it")
+            self.state.wait_for(lambda: offer["answer"] is not None, BEAT)
+        if time.monotonic() > offer["until"] and self._close(offer):
+            return self._refused("its driver did not connect to it within %d s" % EXPECTED)
+        return offer["answer"]
 
     def _node(self):
         import ray
@@ -145,7 +265,8 @@ class Guardian:
             self.hashed = (key, digest.hexdigest())
         return self.hashed[1]
 
-    def _start(self, generation, path):
+    def _start(self, generation, path, caller):
+        """Starts the worker; `caller` is the connection to its driver, where there is one."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         # Ray sets it for Python's sake.
         env.pop("OMP_NUM_THREADS", None)
@@ -153,7 +274,12 @@ class Guardian:
         env["CONCURRY_WORKER_OF"] = str(os.getpid())
         env["CONCURRY_EXECUTABLE"] = self.spec["sha256"]
         env["CONCURRY_NODE_ID"] = self._node()
-        ours, theirs = socket.socketpair()
+        if caller is None:
+            ours, theirs = socket.socketpair()
+        else:
+            ours, theirs = caller, caller.dup()
+            # It is not known by who has made its other end.
+            env["CONCURRY_WORKER_OF"] += ":%d" % os.fstat(caller.fileno()).st_ino
         try:
             process = subprocess.Popen(
                 [self.spec["name"]],
@@ -177,12 +303,14 @@ class Guardian:
             self.turn = 0
             self.heard = time.monotonic()
             self.process = process
-            self.socket = ours
+            self.socket = ours if caller is None else None
             self.state.notify_all()
         pipes = [(process.stdout, b"O")] + ([(process.stderr, b"E")] if process.stderr else [])
         printed = threading.Thread(target=self._listen, args=(generation, process, pipes), daemon=True)
         printed.start()
-        threading.Thread(target=self._read, args=(generation, process, ours, printed), daemon=True).start()
+        watch = self._read if caller is None else self._wait
+        threading.Thread(target=watch, args=(generation, process, ours, printed), daemon=True).start()
+        return {"pid": process.pid, "direct": caller is not None}
 
     def _put(self, generation, kind, data):
         with self.state:
@@ -208,7 +336,40 @@ class Guardian:
             self._put(generation, b"D", data)
         # It has let go of its socket, so whatever it still does, it does for nobody.
         process.kill()
-        code = process.wait()
+        self._tell_end(generation, process.wait(), printed)
+        # Not while somebody writes to it: its number may be another's at once.
+        with self.writing:
+            ours.close()
+
+    def _wait(self, generation, process, ours, printed):
+        """Waits until a worker is gone to which its driver has connected, and tells how it ended.
+
+        What it had said last may be on its way. Were nobody but the worker to have the connection, what it had not read
+        would, at its death, have the kernel break that off, and what is on its way would be lost. So it ends in good order.
+        """
+        try:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:
+            # Reaped by who looked after it.
+            pass
+        try:
+            ours.shutdown(socket.SHUT_WR)
+        except OSError:
+            # It is broken off, which the driver sees as well.
+            pass
+        with self.state:
+            # Not while somebody kills it.
+            code = process.wait()
+        self._tell_end(generation, code, printed)
+        ours.settimeout(SILENCE)
+        try:
+            while ours.recv(MOUTHFUL):
+                pass
+        except OSError:
+            pass
+        ours.close()
+
+    def _tell_end(self, generation, code, printed):
         # What it wrote is in the pipes; programs that it has started may keep them open for as long as they like.
         printed.join(0.3)
         if code < 0:
@@ -220,9 +381,6 @@ class Guardian:
         else:
             status = "its process exited with code %d" % code
         self._put(generation, b"X", status.encode())
-        # Not while somebody writes to it: its number may be another's at once.
-        with self.writing:
-            ours.close()
 
     def _listen(self, generation, process, pipes):
         """Passes on what the worker prints."""
@@ -288,8 +446,16 @@ class Guardian:
 
     def kill(self, generation):
         with self.state:
+            offer = self.offer
             if generation == self.generation and self.process is not None:
                 self.process.kill()
+            elif offer is not None and offer["generation"] == generation:
+                # It may be about to be started.
+                offer["killed"] = True
+        if offer is not None and offer["generation"] == generation and self._close(offer):
+            with self.state:
+                offer["answer"] = self._refused("it was ended before it was started")
+                self.state.notify_all()
 
     def _watch(self):
         """Ends the worker where nobody asks for it any more: its driver cannot be reached, and has given it up."""
@@ -307,7 +473,7 @@ class Guardian:
 # The link to the driver: frames as all of concurry's, over the socket that was this process's standard input.
 
 HEAD = struct.Struct("<IBBHIQIII")
-START, STOP, LEAVE, BELL, FORK, READY, FAILED, VALUE, BEGUN = 1, 4, 5, 7, 11, 16, 17, 18, 20
+START, STOP, LEAVE, BELL, FORK, RELAY, READY, FAILED, VALUE, BEGUN, OFFER = 1, 4, 5, 7, 11, 13, 16, 17, 18, 20, 23
 MOST = 1 << 20
 
 
@@ -440,6 +606,8 @@ class Bridge:
         group = lambda name: self.ray.method(concurrency_group=name)
         # Methods get their groups here, where Ray is at hand.
         Guardian.begin = group("control")(Guardian.begin)
+        Guardian.started = group("control")(Guardian.started)
+        Guardian.relay = group("control")(Guardian.relay)
         Guardian.kill = group("control")(Guardian.kill)
         Guardian.push = group("down")(Guardian.push)
         Guardian.drain = group("up")(Guardian.drain)
@@ -506,11 +674,18 @@ class Bridge:
             worker = self.workers[number] = Worker(self, number, seat, what, stream, stderr)
         threading.Thread(target=worker.live, daemon=True).start()
 
-    def kill(self, number):
+    def kill(self, number, why):
         with self.lock:
             worker = self.workers.get(number)
         if worker is not None:
+            worker.why = worker.why or why
             worker.kill()
+
+    def relay(self, number):
+        with self.lock:
+            worker = self.workers.get(number)
+        if worker is not None:
+            worker.relay()
 
     def over(self, worker, fate, text):
         with self.lock:
@@ -562,7 +737,12 @@ class Worker:
         self.what = what
         self.stream = stream
         self.stderr = stderr
+        # How its frames travel; and why it is ended, where the driver says that.
+        self.direct = what["direct"] == "1"
+        self.why = None
         self.killed = False
+        # Its node was offered to the driver, which may have it started at any moment; it was started.
+        self.offered = False
         self.placed = False
         self.listener = None
         self.done = threading.Event()
@@ -574,15 +754,19 @@ class Worker:
             fate, text = self.run(ray)
         except Refused as error:
             fate, text = "refused", str(error)
+        except Lost as error:
+            fate, text = "lost", str(error)
         except ray.exceptions.RayError as error:
             self.seat.end(ray)
-            if not self.placed:
+            if not self.placed and not self.offered:
                 fate, text = "refused", "Ray could not start it: %s" % first_lines(error)
             else:
                 fate, text = "lost", "its Ray actor is gone (%s)" % first_lines(error)
         except Exception as error:
             self.seat.end(ray)
             fate, text = "lost", "the bridge to Ray failed it: %r" % error
+        if self.why is not None:
+            fate, text = "refused", self.why
         self.done.set()
         if self.what["release"] == "1":
             self.seat.end(ray)
@@ -605,13 +789,16 @@ class Worker:
                 actor = self.place(ray)
                 break
             except ray.exceptions.RayActorError:
-                # Nothing of the user's has run there.
                 self.seat.end(ray)
-                if attempt == ATTEMPTS or self.killed:
+                if attempt == ATTEMPTS or self.killed or self.offered:
                     raise
+                # Nothing of the user's has run there.
                 time.sleep(PAUSE)
-        self.listener = threading.Thread(target=self.down, args=(ray, actor), daemon=True)
-        self.listener.start()
+        if self.direct:
+            self.stream.close()
+        else:
+            self.listener = threading.Thread(target=self.down, args=(ray, actor), daemon=True)
+            self.listener.start()
         ask = lambda: actor.drain.remote(self.number, BEAT)
         asked = ask()
         while True:
@@ -662,9 +849,10 @@ class Worker:
                 raise Refused("it was ended before it was started")
         limit = 30.0 if limit is None else limit
         try:
-            answer = ray.get(actor.begin.remote(self.number, None), timeout=limit)
+            answer = ray.get(actor.begin.remote(self.number, None, self.direct), timeout=limit)
             if answer.get("need"):
-                answer = ray.get(actor.begin.remote(self.number, bridge.ship()), timeout=max(limit, 60.0))
+                begun = actor.begin.remote(self.number, bridge.ship(), self.direct)
+                answer = ray.get(begun, timeout=max(limit, 60.0))
         except ray.exceptions.GetTimeoutError:
             self.seat.end(ray)
             raise Refused(
@@ -677,14 +865,40 @@ class Worker:
                     amounts(ray.available_resources()),
                 )
             )
+        if "offer" in answer:
+            answer = self.offer(ray, actor, answer["offer"])
         if "refused" in answer:
             raise Refused(answer["refused"])
+        self.direct = answer["direct"]
         self.placed = True
         bridge.driver.tell(BEGUN, self.number, answer["pid"])
         with self.lock:
             if self.killed:
                 actor.kill.remote(self.number)
         return actor
+
+    def offer(self, ray, actor, offer):
+        """Has the driver connect to the worker's node; what its start has come to."""
+        with self.lock:
+            if self.killed:
+                raise Refused("it was ended before it was started")
+            self.offered = True
+        self.bridge.driver.tell(OFFER, self.number, *offer)
+        answer = None
+        while answer is None:
+            try:
+                answer = ray.get(actor.started.remote(self.number), timeout=SILENCE)
+            except ray.exceptions.GetTimeoutError:
+                self.seat.end(ray)
+                raise Lost("its node was not heard for %d s" % SILENCE)
+        return answer
+
+    def relay(self):
+        """The driver cannot connect to it."""
+        with self.lock:
+            actor = self.seat.actor
+        if actor is not None:
+            actor.relay.remote(self.number)
 
     def down(self, ray, actor):
         """Passes on what the driver says."""
@@ -711,9 +925,10 @@ class Worker:
         with self.lock:
             again, self.killed = self.killed, True
             actor = self.seat.actor
+            begun = self.placed or self.offered
         if again or self.done.is_set():
             return
-        if not self.placed:
+        if not begun:
             # Whoever waits for it to be placed sees that.
             self.seat.end(self.bridge.ray)
             return
@@ -760,6 +975,17 @@ class Batch:
 
     def join(self):
         return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+
+
+def exactly(link, count):
+    """So many bytes of a socket."""
+    data = b""
+    while len(data) < count:
+        piece = link.recv(count - len(data))
+        if not piece:
+            raise OSError("it has ended")
+        data += piece
+    return data
 
 
 def knock(address):
@@ -829,8 +1055,10 @@ def main():
         kind, number, what, files = order
         if kind == FORK and files:
             bridge.fork(number, what, files)
+        elif kind == RELAY:
+            bridge.relay(number)
         elif kind == LEAVE:
-            bridge.kill(number)
+            bridge.kill(number, what.get("why"))
 
 
 STDOUT = None

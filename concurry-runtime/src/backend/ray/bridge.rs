@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::actor::{Actor, Fate};
+use super::direct::Offer;
 use super::image::Image;
 use crate::backend::process::{Kept, Message, Tail, keep, receive};
 use crate::error::{Error, Indented, Result};
@@ -152,8 +153,14 @@ impl Bridge {
         state.over.is_some() || state.leaving
     }
 
-    /// Has a worker started, which has these files.
-    pub(super) fn fork(self: &Arc<Self>, seat: usize, release: bool, files: &[RawFd]) -> Result<Arc<Actor>> {
+    /// Has a worker started, which has these files; where `direct`, once somebody has connected to it.
+    pub(super) fn fork(
+        self: &Arc<Self>,
+        seat: usize,
+        release: bool,
+        direct: bool,
+        files: &[RawFd],
+    ) -> Result<Arc<Actor>> {
         let mut state = self.state();
         if let Some(error) = &state.over {
             return Err(error.clone());
@@ -163,14 +170,20 @@ impl Bridge {
         let actor = Actor::new(self.clone(), number);
         state.actors.insert(number, actor.clone());
         drop(state);
-        let order = format!("seat\0{seat}\0release\0{}\0", u8::from(release));
+        let order = format!("seat\0{seat}\0release\0{}\0direct\0{}\0", u8::from(release), u8::from(direct));
         self.tell(Kind::Fork, number, order.as_bytes(), files);
         Ok(actor)
     }
 
-    /// Has a worker ended at once.
-    pub(super) fn end(&self, number: u64) {
-        self.tell(Kind::Leave, number, &[], &[]);
+    /// Nobody will connect to a worker, which is to be started all the same.
+    pub(super) fn relay(&self, number: u64) {
+        self.tell(Kind::Relay, number, &[], &[]);
+    }
+
+    /// Has a worker ended at once; that this is why it was not started is then said of it, where it was not.
+    pub(super) fn end(&self, number: u64, why: Option<&str>) {
+        let order = why.map_or_else(String::new, |why| format!("why\0{}\0", why.replace('\0', "?")));
+        self.tell(Kind::Leave, number, order.as_bytes(), &[]);
     }
 
     /// Has all workers ended, and it ends itself; `now` where it is not to be asked.
@@ -255,6 +268,13 @@ impl Bridge {
                 let _ = self.socket.set_read_timeout(Some(SILENCE));
                 self.state().image = Some(image);
                 self.changed.notify_all();
+            }
+            Kind::Offer => {
+                let offer = Offer::told(&text_of(message)?).ok_or("it offered what is no address")?;
+                let actor = self.state().actors.get(&message.head.id).cloned();
+                if let Some(actor) = actor {
+                    actor.offered(offer);
+                }
             }
             Kind::Begun => {
                 let pid = text_of(message)?.parse().map_err(|_| "it told of a process without a number")?;

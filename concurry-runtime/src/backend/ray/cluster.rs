@@ -1,10 +1,14 @@
 //! [`Cluster`]: what a pool has of a Ray cluster. The bridge of the moment, and what the next one is told.
 
+use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
@@ -12,12 +16,17 @@ use nix::unistd::pipe2;
 use super::actor::Actor;
 use super::bridge::Bridge;
 use super::image::Image;
-use super::options::RayOptions;
+use super::options::{RayOptions, RayTransport};
 use crate::error::{Error, Result};
+
+/// How long connecting to a node may take where there is another way, and where there is none.
+const PATIENCE: Duration = Duration::from_secs(2);
+const GREAT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A worker on its way up.
 pub(crate) struct Away {
     pub(crate) actor: Arc<Actor>,
+    /// The other end is the bridge's.
     pub(crate) socket: UnixStream,
     /// The other end of its stderr, where that is captured.
     pub(crate) stderr: Option<OwnedFd>,
@@ -27,6 +36,8 @@ pub(crate) struct Away {
 struct State {
     bridge: Option<Arc<Bridge>>,
     closed: bool,
+    /// The nodes that cannot be reached from here.
+    unreachable: BTreeSet<IpAddr>,
 }
 
 /// A pool's part of a cluster.
@@ -41,6 +52,7 @@ pub(crate) struct Cluster {
     image: Image,
     /// A worker's place on the cluster goes with it.
     release: bool,
+    transport: RayTransport,
     state: Mutex<State>,
 }
 
@@ -67,8 +79,9 @@ impl Cluster {
             bridge.leave(true);
             bridge.await_end();
         })?;
-        let state = Mutex::new(State { bridge: Some(bridge), closed: false });
-        Ok(Arc::new(Cluster { worker, python, hello, executable, image, release, state }))
+        let state = Mutex::new(State { bridge: Some(bridge), ..State::default() });
+        let transport = options.way();
+        Ok(Arc::new(Cluster { worker, python, hello, executable, image, release, transport, state }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -113,8 +126,58 @@ impl Cluster {
         };
         let mut files = vec![theirs.as_raw_fd()];
         files.extend(written.iter().map(AsRawFd::as_raw_fd));
-        let actor = bridge.fork(seat, self.release, &files)?;
+        let direct = self.transport != RayTransport::Relay;
+        let actor = bridge.fork(seat, self.release, direct, &files)?;
         Ok(Away { actor, socket, stderr })
+    }
+
+    /// Connects to a worker's node, once the worker has its place; `None` where its frames go through the bridge, or it is
+    /// not to be.
+    pub(crate) fn connect(&self, actor: &Arc<Actor>) -> Option<Arc<UnixStream>> {
+        let patience = match self.transport {
+            RayTransport::Relay => return None,
+            RayTransport::Auto => PATIENCE,
+            RayTransport::Direct => GREAT_PATIENCE,
+        };
+        let offer = actor.await_offer()?;
+        let node = offer.at.ip();
+        if self.state().unreachable.contains(&node) {
+            actor.relay();
+            return None;
+        }
+        match offer.take(patience) {
+            Ok(socket) => {
+                let socket = Arc::new(socket);
+                actor.connected(&socket);
+                // So that its number is known before it is up. Where it was not started, its fate says why.
+                actor.await_begun();
+                return Some(socket);
+            }
+            Err(error) if self.transport == RayTransport::Direct => actor.refuse(&format!(
+                "its node cannot be reached at {} from here ({error}); open the ports between this machine and the cluster's nodes, or let calls go through Ray: `RayTransport::Auto` or `RayTransport::Relay`",
+                offer.at
+            )),
+            // It may have died, or have been ended, which says nothing of its node.
+            Err(error) => {
+                actor.relay();
+                if actor.await_begun() && self.state().unreachable.insert(node) {
+                    self.say_unreachable(offer.at, &error);
+                }
+            }
+        }
+        None
+    }
+
+    fn say_unreachable(&self, at: SocketAddr, error: &io::Error) {
+        static SAID: Once = Once::new();
+        SAID.call_once(|| {
+            // Where that cannot be written, it cannot be told.
+            let _ = writeln!(
+                io::stderr(),
+                "concurry: {}: the node of a worker cannot be reached at {at} from here ({error}); its calls go through Ray, which is slower (with `RayTransport::Relay` that is not tried)",
+                self.worker
+            );
+        });
     }
 
     /// No worker will be started any more: the bridge ends those that are there, and itself. Does not wait.

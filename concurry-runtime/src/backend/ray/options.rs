@@ -21,6 +21,25 @@ pub enum RayStrategy {
     NearNode(String),
 }
 
+/// How calls and their answers travel between the program and its workers.
+///
+/// Whichever it is, Ray places and ends workers, and what comes of a death is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RayTransport {
+    /// [`Direct`](Self::Direct) to every node that can be reached within 2 s, [`Relay`](Self::Relay) to the others.
+    #[default]
+    Auto,
+    /// As calls of Ray's actors: slower, and possible wherever the cluster can be joined at all.
+    Relay,
+    /// By a TCP connection from the program to each worker's node, which listens for it on a port of the system's choice.
+    /// A worker whose node cannot be reached within 10 s is not started, and the error says what could not be reached.
+    ///
+    /// The node listens until the program has come, which it knows by a token of 128 random bits that Ray has brought to
+    /// both, and it proves to the program by another that it is the node. What is sent is not encrypted.
+    Direct,
+}
+
 /// Where a Ray cluster is, and what each worker needs of it.
 ///
 /// It is handed to a builder, and holds in mode `ray`:
@@ -62,6 +81,7 @@ pub struct RayOptions {
     exe_path: Option<PathBuf>,
     python: Option<PathBuf>,
     place_timeout: Option<Duration>,
+    transport: RayTransport,
 }
 
 impl RayOptions {
@@ -151,6 +171,12 @@ impl RayOptions {
         self.place_timeout = Some(timeout);
         self
     }
+
+    /// How calls and their answers travel. By default [`RayTransport::Auto`].
+    pub fn transport(mut self, transport: RayTransport) -> Self {
+        self.transport = transport;
+        self
+    }
 }
 
 /// What the bridge is told first.
@@ -179,6 +205,11 @@ pub(super) struct Hello {
 }
 
 impl RayOptions {
+    /// How frames travel.
+    pub(super) fn way(&self) -> RayTransport {
+        self.transport
+    }
+
     /// The Python to run.
     pub(super) fn interpreter(&self) -> PathBuf {
         let told = || std::env::var_os("CONCURRY_PYTHON").filter(|path| !path.is_empty()).map(PathBuf::from);

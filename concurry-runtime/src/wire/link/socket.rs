@@ -60,6 +60,9 @@ pub(crate) enum Arrival {
     Nothing,
     /// The other end is gone.
     End,
+    /// The same, and it had not read all that was sent to it; or the way to it has failed. Between machines, what it had
+    /// sent last may be lost.
+    Torn,
 }
 
 /// How much is read at once.
@@ -117,7 +120,7 @@ impl Inbox {
             Ok(_) => Ok(Arrival::Some),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Arrival::Nothing),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Arrival::Some),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(Arrival::End),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(Arrival::Torn),
             Err(error) => Err(error),
         }
     }

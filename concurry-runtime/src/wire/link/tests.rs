@@ -204,3 +204,27 @@ fn bells_are_never_in_the_way() {
     inbox.read(&theirs).unwrap();
     assert_eq!(inbox.next().unwrap().unwrap().0.kind, Kind::Bell);
 }
+
+#[test]
+fn a_connection_between_machines_that_broke_off_has_not_ended() {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::OwnedFd;
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    for (unread, last) in [(false, Arrival::End), (true, Arrival::Torn)] {
+        let mut ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut theirs = listener.accept().unwrap().0;
+        theirs.write_all(&Head::plain(Kind::Bell, 0).to_bytes()).unwrap();
+        if unread {
+            ours.write_all(b"nobody reads this").unwrap();
+            theirs.peek(&mut [0]).unwrap();
+        }
+        let mut inbox = Inbox::new(false, MOST);
+        let ours = UnixStream::from(OwnedFd::from(ours));
+        assert_eq!(inbox.read(&ours).unwrap(), Arrival::Some);
+        drop(theirs);
+        assert_eq!(inbox.read(&ours).unwrap(), last);
+        assert_eq!(inbox.next().unwrap().unwrap().0.kind, Kind::Bell);
+    }
+}

@@ -204,7 +204,7 @@ impl WorkerEnd {
             }
             match inbox.read(&self.socket) {
                 Ok(Arrival::Some | Arrival::Nothing) => {}
-                Ok(Arrival::End) | Err(_) => return Ok(()),
+                Ok(Arrival::End | Arrival::Torn) | Err(_) => return Ok(()),
             }
         }
     }

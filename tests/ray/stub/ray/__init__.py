@@ -4,6 +4,7 @@ A cluster is two nodes of four CPUs, which live and die with the process that jo
 forked, so that it can be killed and stopped like one of Ray's; it ends when the one that made it does.
 """
 
+import gc
 import os
 import pickle
 import queue
@@ -40,7 +41,7 @@ def init(address=None, **options):
 
 def shutdown():
     for actor in list(ALIVE):
-        actor.kill()
+        actor._end()
 
 
 def nodes():
@@ -198,7 +199,7 @@ class Actor:
         except EOFError:
             pass
         os.waitpid(pid, 0)
-        self.kill()
+        self._end()
         with FREED:
             for name, amount in wanted.items():
                 node.free[name] += amount
@@ -226,7 +227,7 @@ class Actor:
             # It is gone, and its reader sees that.
             pass
 
-    def kill(self):
+    def _end(self):
         with self.lock:
             self.dead = True
             refs, self.refs = self.refs, {}
@@ -242,7 +243,7 @@ class Actor:
 
 
 def kill(actor):
-    actor.kill()
+    actor._end()
 
 
 class Method:
@@ -281,6 +282,8 @@ def serve(kind, args, node, number):
     """An actor's process; never returns. It was forked, and what it has of its maker's it lets go of."""
     global OWN_NODE
     OWN_NODE = node
+    # Sockets of its maker's that were lost there would be closed by their numbers, which are others' here.
+    gc.disable()
     try:
         null = os.open("/dev/null", os.O_RDWR)
         link = os.dup2(number, 3) if number != 3 else 3

@@ -1,0 +1,146 @@
+//! Connecting to a worker's node without Ray between.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use nix::sys::socket::{setsockopt, sockopt};
+
+/// How many bytes each of the two says, so that the other knows it.
+const HALF: usize = 16;
+
+/// How soon a connection on which nothing comes is looked after, how often then, and how often in vain. In seconds.
+const KEEP: (u32, u32, u32) = (10, 5, 3);
+
+/// Where a worker's node listens for this process, and the secret by which the two know each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Offer {
+    pub(super) at: SocketAddr,
+    ours: [u8; HALF],
+    theirs: [u8; HALF],
+}
+
+impl Offer {
+    /// Of the words of the bridge: the secret in hexadecimal digits, and the address.
+    pub(super) fn told(text: &str) -> Option<Self> {
+        let (secret, at) = text.split_once('\n')?;
+        let (ours, theirs) = secret.split_at_checked(2 * HALF)?;
+        Some(Offer { at: at.parse().ok()?, ours: half(ours)?, theirs: half(theirs)? })
+    }
+
+    /// Connects. Each step of that may take as long as `patience`.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is there, or somebody else; in which case the node goes on to listen.
+    pub(super) fn take(&self, patience: Duration) -> io::Result<UnixStream> {
+        let mut stream = TcpStream::connect_timeout(&self.at, patience)?;
+        stream.set_nodelay(true)?;
+        let (idle, again, times) = KEEP;
+        setsockopt(&stream, sockopt::KeepAlive, &true)?;
+        setsockopt(&stream, sockopt::TcpKeepIdle, &idle)?;
+        setsockopt(&stream, sockopt::TcpKeepInterval, &again)?;
+        setsockopt(&stream, sockopt::TcpKeepCount, &times)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.write_all(&self.ours)?;
+        let mut said = [0; HALF];
+        stream.read_exact(&mut said).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "it does not answer"),
+            io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it has hung up"),
+            _ => error,
+        })?;
+        if said != self.theirs {
+            return Err(io::Error::other("somebody else answers there"));
+        }
+        // From here on there is no way back: the node starts the worker.
+        stream.write_all(&[1])?;
+        stream.set_read_timeout(None)?;
+        // Nothing is done with it that is not the same for every stream socket; no file descriptor goes over it.
+        Ok(UnixStream::from(OwnedFd::from(stream)))
+    }
+}
+
+/// Half of a secret in hexadecimal digits.
+fn half(digits: &str) -> Option<[u8; HALF]> {
+    if digits.len() != 2 * HALF || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(100);
+    const SECRET: &str = "000102030405060708090a0b0c0d0e0ff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
+
+    fn offer(at: SocketAddr) -> Offer {
+        Offer::told(&format!("{SECRET}\n{at}")).unwrap()
+    }
+
+    #[test]
+    fn an_offer_is_a_secret_and_an_address() {
+        let here = offer("127.0.0.1:80".parse().unwrap());
+        assert_eq!((here.ours[..2].to_vec(), here.theirs[15]), (vec![0, 1], 0xff));
+        assert_eq!(Offer::told(&format!("{SECRET}\n[::1]:80")).unwrap().at, "[::1]:80".parse().unwrap());
+        let bad = SECRET.replace('f', "+");
+        for text in ["", SECRET, "0f\n127.0.0.1:80", &format!("{SECRET}\nnode:80"), &format!("{bad}\n127.0.0.1:80")] {
+            assert_eq!(Offer::told(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn both_say_their_half_and_then_what_they_like() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let offer = offer(listener.local_addr().unwrap());
+        let node = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let mut said = [0; HALF];
+            stream.read_exact(&mut said).unwrap();
+            assert_eq!(said.to_vec(), (0..16).collect::<Vec<u8>>());
+            stream.write_all(&(0xf0..=0xff).collect::<Vec<u8>>()).unwrap();
+            let mut rest = [0; 4];
+            stream.read_exact(&mut rest).unwrap();
+            assert_eq!(&rest, b"\x01one");
+            stream.write_all(b"two").unwrap();
+        });
+        let mut stream = offer.take(Duration::from_secs(60)).unwrap();
+        stream.write_all(b"one").unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        assert_eq!(all, b"two");
+        node.join().unwrap();
+    }
+
+    #[test]
+    fn who_is_not_there_or_does_not_know_the_secret_is_named() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = offer(listener.local_addr().unwrap());
+        // The system has accepted for it, and nobody speaks.
+        assert_eq!(here.take(PATIENCE).unwrap_err().to_string(), "it does not answer");
+        let node = thread::spawn(move || {
+            // The one that has given up.
+            drop(listener.accept().unwrap());
+            for said in [&[7; HALF][..], b"short"] {
+                let mut stream = listener.accept().unwrap().0;
+                let mut heard = [0; HALF];
+                stream.read_exact(&mut heard).unwrap();
+                stream.write_all(said).unwrap();
+                stream.shutdown(std::net::Shutdown::Write).unwrap();
+                // Until it has hung up by itself.
+                assert_eq!(stream.read(&mut heard).unwrap(), 0);
+            }
+        });
+        let long = Duration::from_secs(60);
+        assert_eq!(here.take(long).unwrap_err().to_string(), "somebody else answers there");
+        assert_eq!(here.take(long).unwrap_err().to_string(), "it has hung up");
+        node.join().unwrap();
+        assert_eq!(here.take(PATIENCE).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+}
