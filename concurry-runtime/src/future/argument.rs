@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed as an argument of type `{T}`",
     label = "expected a `{T}`, a `TaskFuture<{T}>` or a `&{T}`",
-    note = "a stub takes the value itself, a future of it, or a reference to clone; `&str` also stands for `String`, `PathBuf` and `OsString`, and arrays and slices for `Vec`"
+    note = "a client's method takes the value itself, a future of it, or a reference to clone; `&str` also stands for `String`, `PathBuf` and `OsString`, and arrays and slices for `Vec`"
 )]
 pub trait IntoArg<T> {
     /// The argument in the form that a stub hands on.
