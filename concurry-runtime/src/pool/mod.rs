@@ -50,6 +50,31 @@ impl Drop for Handle {
 ///
 /// Dropping the last client stops the pool in the background: accepted work still finishes and its futures still
 /// resolve. A `main` that returns does not wait for that; [`stop`](Pool::stop) does.
+///
+/// ```
+/// use concurry::prelude::*;
+///
+/// #[derive(Default)]
+/// struct Doubler;
+///
+/// #[worker(mode = "thread", max_workers = 2)]
+/// impl Doubler {
+///     pub fn double(&self, x: u64) -> u64 {
+///         x * 2
+///     }
+/// }
+///
+/// let pool = Doubler::init()?;
+/// let futures: Vec<_> = (0..10).map(|x| pool.double(x)).collect();
+/// pool.wait_idle();
+/// assert!(futures.iter().all(TaskFuture::is_done));
+/// let stats = pool.stats();
+/// assert_eq!((stats.completed, stats.failed, stats.in_flight), (10, 0, 0));
+///
+/// pool.stop()?;
+/// assert!(matches!(pool.double(1).result(), Err(concurry::Error::Stopped { .. })));
+/// # Ok::<(), concurry::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Pool(pub(crate) Arc<Handle>);
 
