@@ -9,6 +9,7 @@ mod fake;
 mod flight;
 mod lane;
 mod ledger;
+mod making;
 mod recycle;
 mod reserve;
 mod rest;
@@ -26,8 +27,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use bundles::Bundle;
-pub use client::{Client, WorkerClient, start};
+pub use client::{Client, WorkerClient};
 pub use fake::fake;
+pub use making::start;
 pub use reserve::Reserve;
 pub use room::Held;
 pub use stats::{PoolStats, WorkerStats};
@@ -90,7 +92,7 @@ impl Pool {
     /// returns at once, since that worker cannot wait for itself.
     ///
     /// # Errors
-    /// None today; the signature leaves room for modes whose workers are out of reach.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) in a fork of the process that made the pool.
     pub fn stop(&self) -> Result<()> {
         self.core().stop_within(self.core().settings.stop_timeout)
     }
