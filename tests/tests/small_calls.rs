@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use concurry::prelude::*;
 use concurry::{Error, TaskWorkerClient};
-use concurry_tests::{BALANCING, Latch, Soon, bar, bounded, eventually_is};
+use concurry_tests::{BALANCING, Latch, bar, bounded, eventually_is};
 
 fn pool(workers: usize) -> TaskWorkerClient {
     TaskWorker::options().mode(Mode::Thread).max_workers(workers).init().unwrap()
