@@ -6,7 +6,7 @@ use syn::{FnArg, GenericParam, ImplItem, Lifetime, ReturnType, Type};
 use crate::diagnostics::{Diagnostics, Problem};
 use crate::hygiene::{bare, last_segment};
 use crate::model::{Method, Param, Pass, Receiver, Worker, plain};
-use crate::unsendable::unsendable;
+use crate::unsendable::{is_function, unsendable};
 
 /// Names that are every client's.
 pub(crate) const CLIENTS_OWN: &[&str] = &["clone", "deref", "into", "try_into"];
@@ -208,7 +208,8 @@ fn argument(param: &Param, written: &Type, local: bool, diagnostics: &mut Diagno
         return;
     }
     if let Some(found) = impl_trait_in(written) {
-        return diagnostics.at(found, Problem::ImplArgument);
+        let function = found.bounds.iter().any(is_function);
+        return diagnostics.at(found, if function { Problem::FunctionArgument } else { Problem::ImplArgument });
     }
     let held = match (param.pass, bare(written)) {
         (Pass::Borrow, Type::Reference(reference)) => bare(&reference.elem),

@@ -24,6 +24,7 @@ pub(crate) enum Problem {
     // The item.
     NotABlock { found: &'static str },
     Twice { name: &'static str },
+    SecondBlock { name: String },
     FunctionIsATask,
     LoneMethod,
     NotAFunction { found: &'static str, remedy: &'static str },
@@ -45,6 +46,7 @@ pub(crate) enum Problem {
     TaskInABlock,
     // Types.
     ImplArgument,
+    FunctionArgument,
     MutArgument,
     DynArgument,
     StaticArgument,
@@ -106,6 +108,10 @@ impl fmt::Display for Problem {
             Problem::Twice { name } => {
                 write!(f, "`#[{name}]` stands here twice; write one, with the options of both")
             }
+            Problem::SecondBlock { name } => write!(
+                f,
+                "`{name}` has a `#[worker]` block already, above, and a type has one: put these functions into it, or drop `#[worker]` here if they are not to be called through a client"
+            ),
             Problem::FunctionIsATask => f.write_str("`#[worker]` stands on an `impl` block; for a function, write `#[task]`"),
             Problem::LoneMethod => f.write_str(
                 "this attribute marks a function of an `impl` block that bears `#[worker]` itself; put `#[worker]` on the whole block",
@@ -168,6 +174,9 @@ impl fmt::Display for Problem {
             ),
             Problem::ImplArgument => f.write_str(
                 "`impl Trait` cannot travel as an argument; write the type out, as in `Vec<u64>` for `impl IntoIterator<Item = u64>`",
+            ),
+            Problem::FunctionArgument => f.write_str(
+                "an `impl Fn` cannot travel as an argument; in a block or function marked `local` an argument can be `Box<dyn Fn() + Send>`, `Box<dyn FnOnce() + Send>` or the like, or a `fn` pointer",
             ),
             Problem::MutArgument => f.write_str(
                 "an argument cannot be `&mut`, since a worker does not share its caller's memory: take the value itself, and return it changed",

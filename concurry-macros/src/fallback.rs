@@ -8,10 +8,12 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{GenericParam, Generics, ImplItem, ItemFn, ItemImpl, Lifetime, Type, parse_quote};
 
 use crate::check::CLIENTS_OWN;
+use crate::diagnostics::Diagnostics;
+use crate::earlier::Earlier;
 use crate::expand::{Shape, task};
 use crate::hygiene::{Facade, bare};
 use crate::model::{Method, Output, Worker, plain};
-use crate::options::Options;
+use crate::options::{Options, Place};
 
 /// A body for a function that never runs, since the crate does not compile.
 fn body() -> TokenStream {
@@ -95,6 +97,40 @@ pub(crate) fn worker(worker: &Worker) -> TokenStream {
                 fn pool(&self) -> &#private::Pool { #body }
                 fn worker(&self, index: usize) -> Self { #body }
                 fn holding(&self, held: #private::Held) -> Self { #body }
+            }
+        };
+    }
+}
+
+/// A second block of a type. What is generated is the first one's; the client has the methods of both in outline.
+pub(crate) fn second(worker: Worker, earlier: Earlier) -> TokenStream {
+    let block = &worker.block;
+    // The conditions of a generic client are not known here.
+    if !worker.generics.params.is_empty() {
+        return quote!(#block);
+    }
+    let mut named = Options::read(earlier.attr, Place::Block, &mut Diagnostics::default());
+    named.facade = worker.options.facade.clone();
+    let worker = Worker { options: named, ..worker };
+    let block = &worker.block;
+    let Shape { facade, client, .. } = Shape::of(&worker);
+    let before = |name: &str| {
+        name == "fake"
+            || earlier
+                .block
+                .items
+                .iter()
+                .any(|item| matches!(item, ImplItem::Fn(function) if plain(&function.sig.ident) == name))
+    };
+    let ours = |method: &&Method| !CLIENTS_OWN.contains(&method.name().as_str()) && !before(&method.name());
+    let stubs = worker.methods.iter().filter(ours).map(|method| stub(&facade, method));
+    quote! {
+        #block
+        #[doc(hidden)]
+        #[allow(unused_variables, dead_code, private_interfaces, clippy::all, clippy::pedantic)]
+        const _: () = {
+            impl #client {
+                #(#stubs)*
             }
         };
     }

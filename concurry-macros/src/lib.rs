@@ -2,6 +2,7 @@
 
 mod check;
 mod diagnostics;
+mod earlier;
 mod expand;
 mod fallback;
 mod hollow;
@@ -97,6 +98,10 @@ fn worker_block(attr: TokenStream, mut block: ItemImpl, mut diagnostics: Diagnos
         return with(diagnostics, fallback::block(block));
     };
     check::worker(&mut worker, &mut diagnostics);
+    if let Some(earlier) = earlier::block(&worker.ty) {
+        diagnostics.at(&worker.ty, Problem::SecondBlock { name: model::plain(&worker.name) });
+        return with(diagnostics, fallback::second(worker, earlier));
+    }
     if diagnostics.len() > 0 {
         return with(diagnostics, fallback::worker(&worker));
     }

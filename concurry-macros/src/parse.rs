@@ -302,7 +302,7 @@ impl Reading<'_> {
             return;
         }
         let span = reference.elem.span();
-        let private = self.facade.private();
+        let private = self.facade.private_at(span);
         param.pass = Pass::Borrow;
         // These are the names of unsized types; one that has parameters is the user's own.
         let plain = last_segment(&reference.elem).is_some_and(|last| last.arguments.is_none());

@@ -60,12 +60,16 @@ fn arguments(arguments: &PathArguments) -> impl Iterator<Item = &Type> {
 
 /// Whether this is a `dyn Fn..` that says nothing of `Send`, which a trait of the user's may have among its own conditions.
 fn is_bare_function(object: &TypeTraitObject) -> bool {
-    let bounded = |name: &str| {
-        object.bounds.iter().any(|bound| {
-            matches!(bound, TypeParamBound::Trait(of) if of.path.segments.last().is_some_and(|last| last.ident == name))
-        })
-    };
-    ["Fn", "FnMut", "FnOnce"].into_iter().any(bounded) && !bounded("Send")
+    object.bounds.iter().any(is_function) && !object.bounds.iter().any(|bound| is_bound(bound, "Send"))
+}
+
+/// Whether a type of this bound can be called.
+pub(crate) fn is_function(bound: &TypeParamBound) -> bool {
+    ["Fn", "FnMut", "FnOnce"].into_iter().any(|name| is_bound(bound, name))
+}
+
+fn is_bound(bound: &TypeParamBound, name: &str) -> bool {
+    matches!(bound, TypeParamBound::Trait(of) if of.path.segments.last().is_some_and(|last| last.ident == name))
 }
 
 /// Whether this is the standard library's `Rc`, or a `Weak` of it; another crate's would stand in a path of that crate.

@@ -25,7 +25,8 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// How many workers there are, at least 1; on demand, how many at most.
+            /// How many workers there are, at least 1; on demand, how many at most. By default 1; on demand, as many as
+            /// there are processors.
             max_workers: Workers {
                 methods: false,
                 default: |facts| Some(if facts.on_demand { cpus() } else { 1 }),
@@ -33,7 +34,8 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// How many tasks may be with one worker at once, at least 1; the rest wait in its queue.
+            /// How many tasks may be with one worker at once, at least 1; the rest wait in its queue. By default 100 in
+            /// processes, 3 on Ray, and as many as there are elsewhere.
             max_queued_tasks: Count {
                 methods: false,
                 default: |facts| match facts.mode {
@@ -45,7 +47,7 @@ macro_rules! options {
                 hint: "; leave it out for the mode's default",
             }
 
-            /// How the worker of a call is picked.
+            /// How the worker of a call is picked; by default one after another, on demand by chance.
             load_balancing: Balancing {
                 methods: false,
                 default: |facts| Some(match facts.on_demand {
@@ -64,7 +66,7 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// How many deaths within `restart_window` a worker may have before it is given up.
+            /// How many deaths within `restart_window` a worker may have before it is given up; by default 3.
             max_restarts: Number {
                 methods: false,
                 default: |_| Some(3),
@@ -72,7 +74,7 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// For how long a death counts against `max_restarts`.
+            /// For how long a death counts against `max_restarts`; by default 60 s.
             restart_window: Span {
                 methods: false,
                 default: |_| Some(Duration::from_secs(60)),
@@ -81,7 +83,7 @@ macro_rules! options {
             }
 
             /// How long a worker rests that crashes again and again before it is of any use: nothing the first time, then
-            /// this long, then twice as long each time, up to 10 s; `0s` lets it never rest.
+            /// this long, then twice as long each time, up to 10 s; `0s` lets it never rest. By default 100 ms.
             restart_backoff: Time {
                 methods: false,
                 default: |_| Some(Duration::from_millis(100)),
@@ -90,7 +92,7 @@ macro_rules! options {
             }
 
             /// How many calls a worker is given before it ends, in good order, and another is built in its place; at least 1.
-            /// That is no death, and loses nothing.
+            /// That is no death, and loses nothing. By default there is no such number.
             max_calls_per_worker: Count {
                 methods: false,
                 default: |_| None,
@@ -100,7 +102,7 @@ macro_rules! options {
 
             /// Above how many bytes of memory a worker process ends, in good order, after the call that it is running, and
             /// another is started in its place. Its resident set is looked at whenever it has answered a call. That is no
-            /// death, and loses nothing; but what a single call takes is not bounded by it.
+            /// death, and loses nothing; but what a single call takes is not bounded by it. By default there is no bound.
             max_memory: Size {
                 methods: false,
                 default: |_| None,
@@ -108,9 +110,9 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// How many bytes the arguments of a call, or its result, may take on their way to a worker process or back, and
-            /// the constructor's arguments likewise; at most 2 GiB. What takes more is an error of that call alone. Where
-            /// workers share the program's memory, nothing is sent and nothing is bounded.
+            /// How many bytes the arguments of a call, or its result, may take on their way to a worker process or back,
+            /// and the constructor's arguments likewise; at most 2 GiB, which is the default. What takes more is an error
+            /// of that call alone. Where workers share the program's memory, nothing is sent and nothing is bounded.
             max_message_size: Size {
                 methods: false,
                 default: |_| Some(1 << 31),
@@ -120,7 +122,7 @@ macro_rules! options {
 
             /// How long a worker may take to come up, its start hook and its constructor included; each time that one is
             /// built. A process that takes longer is killed. A thread cannot be: it is let go of, and goes on until its
-            /// constructor returns. In mode `sync` the time is looked at then.
+            /// constructor returns. In mode `sync` the time is looked at then. By default it may take as long as it likes.
             init_timeout: Span {
                 methods: false,
                 default: |_| None,
@@ -128,7 +130,8 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// How many calls of the pool may be unresolved at once, wherever they are; at least 1.
+            /// How many calls of the pool may be unresolved at once, wherever they are; at least 1. By default there is no
+            /// bound.
             max_pending: Count {
                 methods: false,
                 default: |_| None,
@@ -136,7 +139,7 @@ macro_rules! options {
                 hint: "; leave it out for no bound",
             }
 
-            /// What becomes of a call while `max_pending` are unresolved.
+            /// What becomes of a call while `max_pending` are unresolved; by default its future is an error.
             on_full: Full {
                 methods: false,
                 default: |_| Some(OnFull::Reject),
@@ -144,7 +147,7 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// How long `stop` waits for accepted work.
+            /// How long `stop` waits for accepted work; by default 30 s.
             stop_timeout: Time {
                 methods: false,
                 default: |_| Some(Duration::from_secs(30)),
@@ -152,9 +155,10 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// Whether the stderr of a worker process goes through this one, which shows it at once and keeps the last of it
-            /// for the error of the worker's death. Where it does not, the worker has this process's stderr itself; that
-            /// makes a difference to what asks whether it is a terminal, and to programs that outlive this one.
+            /// Whether the stderr of a worker process goes, as it does by default, through this one, which shows it at once
+            /// and keeps the last of it for the error of the worker's death. Where it does not, the worker has this
+            /// process's stderr itself; that makes a difference to what asks whether it is a terminal, and to programs that
+            /// outlive this one.
             capture_stderr: Truth {
                 methods: false,
                 default: |_| Some(true),
@@ -182,7 +186,8 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// How long an attempt of a call may take from its submission, the time in queues included.
+            /// How long an attempt of a call may take from its submission, the time in queues included; by default as long
+            /// as it likes.
             timeout: Span {
                 methods: true,
                 default: |_| None,
@@ -190,7 +195,7 @@ macro_rules! options {
                 hint: "",
             }
 
-            /// How long an attempt of a call may take from the beginning of its method.
+            /// How long an attempt of a call may take from the beginning of its method; by default as long as it likes.
             run_timeout: Span {
                 methods: true,
                 default: |_| None,
@@ -199,7 +204,7 @@ macro_rules! options {
             }
 
             /// How often a call that failed, panicked, timed out or lost its worker is tried again, by the default
-            /// policy or by the one of `retry`.
+            /// policy or by the one of `retry`; by default it is not.
             num_retries: Number {
                 methods: true,
                 default: |_| None,

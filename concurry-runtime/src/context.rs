@@ -106,7 +106,29 @@ thread_local! {
     static SPARE: RefCell<Option<Rc<CallContext>>> = const { RefCell::new(None) };
 }
 
-/// The context of the call that this thread is running, for code that does not have it as a parameter.
+/// The context of the call that this thread is running, for code that does not have it as a parameter; `None` outside of
+/// any call, and on threads that a method has started.
+///
+/// ```
+/// use concurry::prelude::*;
+///
+/// /// Somewhere below a worker's method.
+/// fn note(what: &str) -> String {
+///     match concurry::current() {
+///         Some(call) => format!("{}, attempt {}: {what}", call.method(), call.attempt()),
+///         None => what.to_owned(),
+///     }
+/// }
+///
+/// #[task]
+/// fn noted(what: &str) -> String {
+///     note(what)
+/// }
+///
+/// assert_eq!(noted("read").result()?, "noted, attempt 1: read");
+/// assert_eq!(note("read"), "read");
+/// # Ok::<(), concurry::Error>(())
+/// ```
 pub fn current() -> Option<CallContext> {
     CURRENT.try_with(|current| current.borrow().as_deref().cloned()).ok().flatten()
 }

@@ -37,9 +37,6 @@ pub use way::Way;
 /// How long a test waits for what should come at once. Only a test that fails waits this long.
 pub const LONG: Duration = Duration::from_secs(60);
 
-/// The same, by the name that some tests know it by.
-pub const PATIENCE: Duration = LONG;
-
 /// Every mode that is built.
 pub fn modes() -> Vec<Mode> {
     let mut modes = vec![Mode::Sync];

@@ -9,6 +9,10 @@ impl Adder {
         numbers.into_iter().sum()
     }
 
+    pub fn apply(&self, function: impl Fn(u64) -> u64 + Send) -> u64 {
+        function(1)
+    }
+
     pub fn show(&self, what: &impl ToString) -> String {
         what.to_string()
     }

@@ -1,4 +1,4 @@
-//! The repository's own commands: `cargo xtask test`, `tidy`, `soak`, `bench` and `weight`.
+//! The repository's own commands: `cargo xtask test`, `tidy`, `soak`, `rounds`, `bench` and `weight`.
 
 mod bench;
 mod error;

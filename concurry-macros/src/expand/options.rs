@@ -129,7 +129,7 @@ pub(crate) fn implementation(shape: &Shape<'_>) -> TokenStream {
             #[doc = ""]
             #[doc = #errors]
             pub fn init(#parameters) -> #private::Result<#client #ty_generics> {
-                Self::options().init(#(#names),*)
+                #builder(#private::Options::new::<#ty>(), #phantom).init(#(#names),*)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The macros as functions from tokens to tokens, without a compiler: `ui-tests` has the compiler's side.
 
 mod documentation;
+mod earlier;
 mod expansions;
 mod reading;
 mod rules;

@@ -50,7 +50,8 @@ fn methods_that_cannot_be_called_by_a_message() {
 #[test]
 fn types_that_cannot_travel() {
     for (ty, error) in [
-        ("impl Fn()", "write the type out"),
+        ("impl Fn()", "`Box<dyn Fn() + Send>`"),
+        ("impl ToString + Send", "write the type out"),
         ("&impl ToString", "write the type out"),
         ("Vec<impl ToString>", "write the type out"),
         ("&mut u8", "cannot be `&mut`"),

@@ -68,6 +68,24 @@ impl End {
     }
 }
 
+/// The thread of a worker, which begins when that of its predecessor has ended.
+fn thread_of(
+    pool: &str,
+    place: Place,
+    previous: Option<JoinHandle<()>>,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    let named = std::thread::Builder::new().name(format!("{pool}-{}", place.index).replace('\0', "?"));
+    let spawned = named.spawn(move || {
+        if let Some(previous) = previous {
+            // It has reported its end; this waits for its last instructions.
+            let _ = previous.join();
+        }
+        work();
+    });
+    spawned.map_err(|error| Error::refused(format_args!("no thread could be made for worker {}", place.index), &error))
+}
+
 /// The death of a worker whose thread in this process panicked.
 pub(crate) fn broken(why: String) -> Death {
     format!("its thread panicked: {why}").into()

@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 
-use super::{Backend, End, Host, Link, Place, Recipe, Started, Ticket, dismiss, run_local, run_work};
+use super::{Backend, End, Host, Link, Place, Recipe, Started, Ticket, dismiss, run_local, run_work, thread_of};
 use crate::bell::Bell;
 use crate::call::{Call, Interrupt, Job, here};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::executor;
 use crate::panics;
 use crate::spin::Patience;
@@ -238,22 +238,13 @@ impl<W: Worker> Backend for Threads<W> {
         let link = Arc::new(ThreadLink::new());
         let recipe = self.recipe.clone();
         let own = link.clone();
-        let thread = thread::Builder::new()
-            .name(format!("{}-{}", recipe.pool_name, place.index).replace('\0', "?"))
-            .spawn(move || {
-                if let Some(previous) = previous {
-                    // It has reported its end; this waits for its last instructions.
-                    let _ = previous.join();
-                }
-                let _ = own.thread.set(thread::current());
-                here::settle(Arc::as_ptr(&host).cast(), place.index, here::Kind::Thread);
-                let end = panics::caught_text(|| run(&recipe, &own, place, &*host));
-                own.close();
-                host.ended(place, end.unwrap_or_else(End::broken));
-            })
-            .map_err(|error| {
-                Error::refused(format_args!("no thread could be made for worker {}", place.index), &error)
-            })?;
+        let thread = thread_of(&self.recipe.pool_name, place, previous, move || {
+            let _ = own.thread.set(thread::current());
+            here::settle(Arc::as_ptr(&host).cast(), place.index, here::Kind::Thread);
+            let end = panics::caught_text(|| run(&recipe, &own, place, &*host));
+            own.close();
+            host.ended(place, end.unwrap_or_else(End::broken));
+        })?;
         Ok(Started { link, thread })
     }
 }

@@ -1,9 +1,10 @@
 //! How an [`Error`] reads.
 
 use std::fmt::{self, Display, Formatter};
+use std::iter;
 use std::time::Duration;
 
-use super::{Error, Name, TimeoutScope};
+use super::{Error, Failure, Name, TimeoutScope};
 
 /// `Worker::method`, or whichever of the two is known.
 struct Place<'a>(&'a Name, &'a Name);
@@ -34,11 +35,10 @@ impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Error::Failed { worker, method, source, attempts } => {
-                if worker.is_empty() && method.is_empty() {
-                    write!(f, "{source}{}", Tries(*attempts))
-                } else {
-                    write!(f, "{} failed: {source}{}", Place(worker, method), Tries(*attempts))
+                if !(worker.is_empty() && method.is_empty()) {
+                    write!(f, "{} failed: ", Place(worker, method))?;
                 }
+                write!(f, "{source}{}{}", Causes(source, f.alternate()), Tries(*attempts))
             }
             Error::Panicked { worker, method, message, location, attempts } => {
                 let at = if location.is_empty() { "an unknown place" } else { location };
@@ -54,7 +54,10 @@ impl Display for Error {
             Error::InitFailed { worker, message, source } => {
                 let what: &str = if worker.is_empty() { "a worker" } else { worker };
                 match source {
-                    Some(source) => write!(f, "{what} could not be started: {message}: {source}"),
+                    Some(source) => {
+                        let causes = Causes(source, f.alternate());
+                        write!(f, "{what} could not be started: {message}: {source}{causes}")
+                    }
                     None => write!(f, "{what} could not be started: {message}"),
                 }
             }
@@ -91,6 +94,16 @@ impl Display for Error {
             | Error::Config { message }
             | Error::Ray { message } => f.write_str(message),
         }
+    }
+}
+
+/// What a failure comes from, if it is to be shown.
+struct Causes<'a>(&'a Failure, bool);
+
+impl Display for Causes<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let first = if self.1 { self.0.error().source() } else { None };
+        iter::successors(first, |cause| cause.source()).try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 

@@ -105,6 +105,27 @@ impl fmt::Display for Failure {
 }
 
 /// An error of another process whose type could not travel: its name, its text and its causes.
+///
+/// ```
+/// use std::io;
+///
+/// use concurry::RemoteError;
+/// use concurry::prelude::*;
+///
+/// #[task(mode = "process")]
+/// fn size(path: &str) -> io::Result<u64> {
+///     Ok(std::fs::metadata(path)?.len())
+/// }
+///
+/// fn main() -> concurry::Result<()> {
+///     // An `io::Error` is not serializable.
+///     let error = size("no/such/file").result().unwrap_err();
+///     let remote = error.downcast_ref::<RemoteError>().unwrap();
+///     assert!(remote.message.starts_with("No such file"));
+///     assert!(error.is::<io::Error>(), "its name is known");
+///     size::stop()
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Told", into = "Told")]
 #[non_exhaustive]

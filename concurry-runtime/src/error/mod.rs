@@ -50,8 +50,9 @@ impl fmt::Display for TimeoutScope {
 
 /// Why a call has no value, or why a pool could not be made.
 ///
-/// Every message names the worker's type, the method and, where there is one, the remedy. Cloning is cheap: the
-/// method's own error is shared, not copied.
+/// Every message names the worker's type, the method and, where there is one, the remedy. `{:#}` adds what is behind it: the
+/// causes of a method's own error, the last lines that a dead process wrote to its stderr. Cloning is cheap: the method's
+/// own error is shared, not copied.
 ///
 /// ```
 /// use concurry::Error;

@@ -1,6 +1,25 @@
 //! Whose call an error is about: the worker and the method that it names.
 
-use super::{Error, NOWHERE, Name, TimeoutScope};
+use super::{Error, Name, TimeoutScope};
+
+/// The worker and the method that an error has room for, as references of the kind by which the error is given.
+macro_rules! names {
+    ($error:expr) => {
+        match $error {
+            Error::Failed { worker, method, .. }
+            | Error::Panicked { worker, method, .. }
+            | Error::WorkerDied { worker, method, .. }
+            | Error::Cancelled { worker, method }
+            | Error::TimedOut { worker, method, .. }
+            | Error::Stopped { worker, method }
+            | Error::Full { worker, method, .. }
+            | Error::Invalid { worker, method, .. }
+            | Error::Codec { worker, method, .. } => Some((worker, Some(method))),
+            Error::InitFailed { worker, .. } => Some((worker, None)),
+            Error::Unsupported { .. } | Error::Limit { .. } | Error::Config { .. } | Error::Ray { .. } => None,
+        }
+    };
+}
 
 impl Error {
     /// The worker's type that the error names, with the worker's index where it is about one; nothing where it is about
@@ -34,26 +53,11 @@ impl Error {
     }
 
     fn names(&self) -> (Option<&str>, Option<&str>) {
-        let (worker, method) = match self {
-            Error::Failed { worker, method, .. }
-            | Error::Panicked { worker, method, .. }
-            | Error::WorkerDied { worker, method, .. }
-            | Error::Cancelled { worker, method }
-            | Error::TimedOut { worker, method, .. }
-            | Error::Stopped { worker, method }
-            | Error::Full { worker, method, .. }
-            | Error::Invalid { worker, method, .. }
-            | Error::Codec { worker, method, .. } => (worker, method),
-            Error::InitFailed { worker, .. } => (worker, &NOWHERE),
-            Error::Unsupported { .. } | Error::Limit { .. } | Error::Config { .. } | Error::Ray { .. } => {
-                (&NOWHERE, &NOWHERE)
-            }
-        };
-        let said = |name: &Name| !name.is_empty();
-        (
-            Some(worker).filter(|name| said(name)).map(|name| &**name),
-            Some(method).filter(|name| said(name)).map(|name| &**name),
-        )
+        fn said(name: Option<&Name>) -> Option<&str> {
+            name.filter(|name| !name.is_empty()).map(|name| &**name)
+        }
+        let (worker, method) = names!(self).unzip();
+        (said(worker), said(method.flatten()))
     }
 
     /// The same error, naming `worker` and `method` where it does not name any yet.
@@ -77,18 +81,6 @@ impl Error {
     }
 
     pub(super) fn names_mut(&mut self) -> Option<(&mut Name, Option<&mut Name>)> {
-        match self {
-            Error::Failed { worker, method, .. }
-            | Error::Panicked { worker, method, .. }
-            | Error::WorkerDied { worker, method, .. }
-            | Error::Cancelled { worker, method }
-            | Error::TimedOut { worker, method, .. }
-            | Error::Stopped { worker, method }
-            | Error::Full { worker, method, .. }
-            | Error::Invalid { worker, method, .. }
-            | Error::Codec { worker, method, .. } => Some((worker, Some(method))),
-            Error::InitFailed { worker, .. } => Some((worker, None)),
-            _ => None,
-        }
+        names!(self)
     }
 }

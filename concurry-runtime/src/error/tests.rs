@@ -102,3 +102,16 @@ fn an_error_tells_whose_call_it_was() {
         assert_eq!((nobody.worker(), nobody.method()), (None, None), "{nobody:?}");
     }
 }
+
+#[test]
+fn the_causes_of_an_error_are_shown_where_they_are_asked_for() {
+    let error = Error::failed(Upper(Lower)).at("W", "m").after_attempts(2);
+    assert_eq!(error.to_string(), "W::m failed: upper (gave up after 2 attempts)");
+    for error in [across(&error), error] {
+        assert_eq!(format!("{error:#}"), "W::m failed: upper: lower (gave up after 2 attempts)");
+    }
+    let Error::Failed { source, .. } = Error::failed(Upper(Lower)) else { panic!("it failed") };
+    let error = Error::InitFailed { worker: "W".into(), message: "no".to_owned(), source: Some(source) };
+    assert_eq!(error.to_string(), "W could not be started: no: upper");
+    assert_eq!(format!("{error:#}"), "W could not be started: no: upper: lower");
+}

@@ -18,14 +18,35 @@ use crate::error::{Error, Result};
 /// `String`, `PathBuf` and `OsString`, `&Path` for `PathBuf`, `&OsStr` for `OsString`,
 /// `&CStr` for `CString`, arrays and slices for `Vec`.
 ///
-/// The trait is sealed: only concurry can make an [`Arg`].
+/// The trait is sealed: only concurry can make an `Arg`.
+///
+/// ```
+/// use concurry::prelude::*;
+///
+/// #[task]
+/// fn length(text: String) -> usize {
+///     text.len()
+/// }
+///
+/// #[task]
+/// fn doubled(x: usize) -> usize {
+///     x * 2
+/// }
+///
+/// let text = "abc".to_owned();
+/// assert_eq!(length("abc").result()?, 3);
+/// assert_eq!(length(&text).result()?, 3);
+/// // The second call is sent when the first one's value is there.
+/// assert_eq!(doubled(length(text)).result()?, 6);
+/// # Ok::<(), concurry::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be passed as an argument of type `{T}`",
     label = "expected a `{T}`, a `TaskFuture<{T}>` or a `&{T}`",
-    note = "a stub takes the value itself, a future of it, or a reference to clone; `&str` also stands for `String`, `PathBuf` and `OsString`, and arrays and slices for `Vec`"
+    note = "a client's method takes the value itself, a future of it, or a reference to clone; `&str` also stands for `String`, `PathBuf` and `OsString`, and arrays and slices for `Vec`"
 )]
 pub trait IntoArg<T> {
-    /// The argument in the form that a stub hands on.
+    /// The argument in the form in which a call holds it.
     fn into_arg(self) -> Arg<T>;
 }
 

@@ -9,6 +9,7 @@ mod fake;
 mod flight;
 mod lane;
 mod ledger;
+mod making;
 mod recycle;
 mod reserve;
 mod rest;
@@ -26,8 +27,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use bundles::Bundle;
-pub use client::{Client, WorkerClient, start};
+pub use client::{Client, WorkerClient};
 pub use fake::fake;
+pub use making::start;
 pub use reserve::Reserve;
 pub use room::Held;
 pub use stats::{PoolStats, WorkerStats};
@@ -50,6 +52,31 @@ impl Drop for Handle {
 ///
 /// Dropping the last client stops the pool in the background: accepted work still finishes and its futures still
 /// resolve. A `main` that returns does not wait for that; [`stop`](Pool::stop) does.
+///
+/// ```
+/// use concurry::prelude::*;
+///
+/// #[derive(Default)]
+/// struct Doubler;
+///
+/// #[worker(mode = "thread", max_workers = 2)]
+/// impl Doubler {
+///     pub fn double(&self, x: u64) -> u64 {
+///         x * 2
+///     }
+/// }
+///
+/// let pool = Doubler::init()?;
+/// let futures: Vec<_> = (0..10).map(|x| pool.double(x)).collect();
+/// pool.wait_idle();
+/// assert!(futures.iter().all(TaskFuture::is_done));
+/// let stats = pool.stats();
+/// assert_eq!((stats.completed, stats.failed, stats.in_flight), (10, 0, 0));
+///
+/// pool.stop()?;
+/// assert!(matches!(pool.double(1).result(), Err(concurry::Error::Stopped { .. })));
+/// # Ok::<(), concurry::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Pool(pub(crate) Arc<Handle>);
 
@@ -65,7 +92,7 @@ impl Pool {
     /// returns at once, since that worker cannot wait for itself.
     ///
     /// # Errors
-    /// None today; the signature leaves room for modes whose workers are out of reach.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) in a fork of the process that made the pool.
     pub fn stop(&self) -> Result<()> {
         self.core().stop_within(self.core().settings.stop_timeout)
     }

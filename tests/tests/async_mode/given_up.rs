@@ -10,6 +10,7 @@ use concurry::prelude::*;
 use concurry_tests::{LONG, next};
 
 use crate::room::{Events, Guard, Room, gate};
+
 #[test]
 fn cancelling_a_running_call_drops_its_future() {
     let pool = Room::init().unwrap();

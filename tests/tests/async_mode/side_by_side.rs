@@ -8,6 +8,7 @@ use concurry::prelude::*;
 use concurry_tests::{LONG, next};
 
 use crate::room::{Room, gate};
+
 #[test]
 fn twenty_thousand_calls_stay_at_once_on_one_worker() {
     let pool = Room::init().unwrap();

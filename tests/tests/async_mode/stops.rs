@@ -11,6 +11,7 @@ use concurry::prelude::*;
 use concurry_tests::{LONG, next};
 
 use crate::room::{Room, gate};
+
 #[test]
 fn stopping_finishes_what_was_accepted() {
     let pool = Room::init().unwrap();

@@ -27,14 +27,14 @@ mod visit;
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
 use self::attendant::Attendant;
 use self::link::LoopLink;
-use super::{Backend, End, Host, Place, Recipe, Started};
+use super::{Backend, End, Host, Place, Recipe, Started, thread_of};
 use crate::call::here;
 use crate::error::{Error, Result};
 use crate::panics;
@@ -56,20 +56,11 @@ impl<W: Worker> Backend for EventLoops<W> {
         let link = Arc::new(LoopLink::default());
         let recipe = self.recipe.clone();
         let own = link.clone();
-        let thread = thread::Builder::new()
-            .name(format!("{}-{}", recipe.pool_name, place.index).replace('\0', "?"))
-            .spawn(move || {
-                if let Some(previous) = previous {
-                    // It has reported its end; this waits for its last instructions.
-                    let _ = previous.join();
-                }
-                here::settle(Arc::as_ptr(&host).cast(), place.index, here::Kind::Loop);
-                let end = panics::caught_text(|| run(&recipe, &own, place, &host));
-                host.ended(place, end.unwrap_or_else(End::broken));
-            })
-            .map_err(|error| {
-                Error::refused(format_args!("no thread could be made for worker {}", place.index), &error)
-            })?;
+        let thread = thread_of(&self.recipe.pool_name, place, previous, move || {
+            here::settle(Arc::as_ptr(&host).cast(), place.index, here::Kind::Loop);
+            let end = panics::caught_text(|| run(&recipe, &own, place, &host));
+            host.ended(place, end.unwrap_or_else(End::broken));
+        })?;
         Ok(Started { link, thread })
     }
 }

@@ -31,7 +31,7 @@ enum Work {
     /// A function with an argument, which stay in this process.
     Here(Box<dyn Here>),
     /// To be sent.
-    Away(Named, Box<dyn Argument>),
+    Away(Named, Box<dyn Encodes>),
     /// As it came.
     Arrived(Arrived),
 }
@@ -75,11 +75,11 @@ where
 }
 
 /// An argument that is to be encoded.
-trait Argument: Send {
+trait Encodes: Send {
     fn encode(&self, bytes: &mut Vec<u8>, most: usize) -> Result<(), String>;
 }
 
-impl<A: Serialize + Send + 'static> Argument for A {
+impl<A: Serialize + Send + 'static> Encodes for A {
     fn encode(&self, bytes: &mut Vec<u8>, most: usize) -> Result<(), String> {
         codec::encode_result(CODEC, self, bytes, most)
     }
