@@ -51,6 +51,9 @@ struct State<A, T> {
     worth: usize,
     /// How many chunks were left to whoever comes.
     left: usize,
+    /// There may be inputs in a chunk behind a call that takes long: as long as there are workers without a runner, one is
+    /// coming for them.
+    left_behind: bool,
     /// What the reader sleeps for.
     want: Option<Want>,
     /// The reader is gone.
@@ -117,6 +120,7 @@ impl<A, T> Feed<A, T> {
                 looking: 0,
                 worth: 1,
                 left: 0,
+                left_behind: false,
                 want: None,
                 closed: false,
                 aborted: false,

@@ -72,8 +72,10 @@ impl<A, T> Feed<A, T> {
                 state.comes(seat, id, false);
                 // What is left of a chunk waits for its worker, or for whoever has nothing else; and its worker may be
                 // long at one call.
-                let left = own.inputs.len() > 1 || ask == Ask::Last;
-                taken = Taken::Some { more: left && state.coming == 0 && state.active < state.seats.len() };
+                // Whoever was coming for that, and has found something else, sends another.
+                state.left_behind |= own.inputs.len() > 1 || ask == Ask::Last;
+                let more = state.left_behind && state.coming == 0 && state.active < state.seats.len();
+                taken = Taken::Some { more };
             }
             Taken::NotYet if state.comes(seat, id, true) => {
                 state.looking += 1;
@@ -82,7 +84,11 @@ impl<A, T> Feed<A, T> {
             }
             // Somebody has given the runner up.
             Taken::NotYet => taken = Taken::None,
-            Taken::None => state.stand_up(seat, id),
+            Taken::None => {
+                // All that there is, is running.
+                state.left_behind = false;
+                state.stand_up(seat, id);
+            }
         }
         drop(chunk);
         drop(guard);
