@@ -12,9 +12,9 @@
 //! Nothing that is drawn is held back, whatever the input, the reader or another call of the map waits for:
 //!
 //! - An input is in the feed before the next is drawn. While there are more of them than runners on their way, and fewer
-//!   runners than workers, another is sent; and so it is when a worker takes several while nobody is on the way. A runner is
-//!   over only when nothing is left, neither in the feed nor in a chunk of another worker. So a call that blocks holds up
-//!   no other.
+//!   runners than workers, another is sent; and so it is when a worker takes several while nobody is on the way, or who
+//!   was on the way to what others have not begun takes something else. A runner is over only when nothing is left, neither
+//!   in the feed nor in a chunk of another worker. So a call that blocks holds up no other.
 //! - What is done is in the worker's chunk, behind a lock, before its next call begins. It goes to the reader with the
 //!   whole chunk. A reader that has waited for that longer than chunks take gets each result as it comes.
 //!

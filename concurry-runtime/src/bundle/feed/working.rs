@@ -249,3 +249,51 @@ impl<A, T> Feed<A, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mode::Mode;
+    use crate::task::TaskWorker;
+
+    #[test]
+    fn who_was_coming_for_what_is_left_behind_and_found_something_else_sends_another() {
+        let client = TaskWorker::options().mode(Mode::Thread).max_workers(3).init().unwrap();
+        let feed = Feed::<u32, u32>::new(client.core().clone(), "Worker", "method", None);
+        for input in 0..7 {
+            assert!(feed.push(input).is_ok());
+        }
+        let come = || feed.seat(true).unwrap();
+        let take = |(seat, id), ask| feed.take(Place { index: seat, generation: 1 }, seat, id, ask);
+
+        // One takes two while another is coming, who would find the second; and begins the first, which takes long.
+        let (first, second) = (come(), come());
+        feed.set_size(first.0, 2, false);
+        assert_eq!(take(first, Ask::Any), Taken::Some { more: false });
+        assert_eq!(feed.step(first.0, None), Some(0));
+        // That one finds something else on the way, which takes long as well.
+        assert_eq!(take(second, Ask::Any), Taken::Some { more: true });
+        assert_eq!(feed.step(second.0, None), Some(2));
+
+        let third = come();
+        let mut inputs = Vec::new();
+        while let Taken::Some { more } = take(third, Ask::Last) {
+            assert!(!more, "there is no other worker");
+            let mut outcome = None;
+            while let Some(input) = feed.step(third.0, outcome.take()) {
+                inputs.push(input);
+                outcome = Some(Ok(input));
+            }
+        }
+        assert_eq!(inputs, [3, 4, 5, 6, 1]);
+        // What is running is left to those who run it. Another has nothing to come for.
+        assert!(!feed.state().left_behind);
+        for (seat, input) in [(first, 0), (second, 2)] {
+            assert_eq!(feed.step(seat.0, Some(Ok(input))), None);
+            assert_eq!(take(seat, Ask::Last), Taken::None);
+        }
+        let stats = client.stats();
+        assert_eq!((stats.completed, stats.queued, stats.in_flight), (7, 0, 0));
+        client.stop().unwrap();
+    }
+}
