@@ -98,6 +98,53 @@ fn a_bridge_that_is_killed_costs_what_was_sent_and_another_takes_its_place() {
 }
 
 #[test]
+fn pools_on_one_cluster_share_a_bridge_until_the_last_is_gone() {
+    if !has_python() {
+        return;
+    }
+    let (journal, python) = (Journal::new(), Interpreter::new());
+    let start = || Far::options().ray(python.options()).init(journal.page()).unwrap();
+    let (first, second) = (start(), start());
+    let bridge = python.bridge();
+    let mut processes = vec![bridge];
+    for pool in [&first, &second] {
+        let (_, pid, guardian) = pool.place().soon().unwrap();
+        processes.extend([pid, guardian]);
+    }
+    assert!(is_alive(bridge), "neither has started one in the place of the other's");
+    assert_eq!(all_ok((0..20).map(|id| first.note(id))).len(), 20);
+    first.stop().unwrap();
+    eventually("the first pool's worker is gone", || !is_alive(processes[1]) && !is_alive(processes[2]));
+    assert_eq!(second.note(20).soon().unwrap(), 20);
+    assert_eq!((python.bridge(), is_alive(bridge)), (bridge, true));
+
+    // Killed, it costs both what was sent, and one takes its place for both.
+    let third = start();
+    assert_eq!(third.note(21).soon().unwrap(), 21);
+    let old: Vec<_> = [&second, &third].map(|pool| pool.place().soon().unwrap()).into();
+    send(Signal::SIGKILL, bridge);
+    eventually("both have another worker", || {
+        [&second, &third].iter().zip(&old).all(|(pool, (_, pid, _))| {
+            matches!(pool.place().soon(), Ok((_, now, _)) if now != *pid)
+        })
+    });
+    let another = python.bridge();
+    assert!(another != bridge && is_alive(another));
+    for pool in [&second, &third] {
+        let (_, pid, guardian) = pool.place().soon().unwrap();
+        processes.extend([pid, guardian]);
+    }
+    third.stop().unwrap();
+    assert_eq!(second.note(22).soon().unwrap(), 22);
+    second.stop().unwrap();
+    assert!(!is_alive(another), "the last to go sees it end");
+    let mut noted = journal.numbers();
+    noted.sort_unstable();
+    assert_eq!(noted, (0..=22).collect::<Vec<_>>());
+    python.nothing_left(&processes);
+}
+
+#[test]
 fn a_bridge_that_hangs_is_as_good_as_one_that_is_killed() {
     if has_python() {
         costs_what_was_sent(2, |python, _| send(Signal::SIGSTOP, python.bridge()));

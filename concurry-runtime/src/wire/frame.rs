@@ -47,6 +47,8 @@ pub(crate) enum Kind {
     Timed = 12,
     /// To the bridge to a cluster: a worker whose node its driver cannot reach is to be started all the same.
     Relay = 13,
+    /// To the bridge to a cluster: what the workers of a pool are to be. The call's number is the pool's.
+    Pool = 14,
     /// From the worker, which takes calls, or from a zygote, which takes orders.
     Ready = 16,
     /// From the worker: it could not be built; it ends.
@@ -60,7 +62,7 @@ pub(crate) enum Kind {
     /// From the worker: about limits.
     Asked = 21,
     /// From a worker that was forked from what its constructor made: a method has panicked, and another is to take its
-    /// place. It ends.
+    /// place. It ends. From the bridge to a cluster: the workers of a pool are gone.
     Spent = 22,
     /// From the bridge to a cluster: where a worker's driver may connect to its node, and by which secret.
     Offer = 23,
@@ -82,6 +84,7 @@ impl Kind {
             11 => Kind::Fork,
             12 => Kind::Timed,
             13 => Kind::Relay,
+            14 => Kind::Pool,
             16 => Kind::Ready,
             17 => Kind::Failed,
             18 => Kind::Value,

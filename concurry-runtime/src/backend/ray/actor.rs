@@ -88,13 +88,15 @@ impl Told {
 pub(crate) struct Actor {
     bridge: Arc<Bridge>,
     number: u64,
+    /// The worker's type, which errors name.
+    worker: &'static str,
     told: Mutex<Told>,
     changed: Condvar,
 }
 
 impl Actor {
-    pub(super) fn new(bridge: Arc<Bridge>, number: u64) -> Arc<Self> {
-        Arc::new(Actor { bridge, number, told: Mutex::default(), changed: Condvar::new() })
+    pub(super) fn new(bridge: Arc<Bridge>, number: u64, worker: &'static str) -> Arc<Self> {
+        Arc::new(Actor { bridge, number, worker, told: Mutex::default(), changed: Condvar::new() })
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
@@ -115,6 +117,11 @@ impl Actor {
 
     /// It is gone; the first that is heard of that counts.
     pub(super) fn gone(self: &Arc<Self>, fate: Fate) {
+        let fate = match fate {
+            // It becomes an error by itself.
+            Fate::Refused(text) => Fate::Refused(format!("{}: {text}", self.worker)),
+            other => other,
+        };
         let mut told = self.told();
         if told.fate.is_none() {
             told.fate = Some(fate);

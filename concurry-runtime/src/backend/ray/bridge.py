@@ -473,7 +473,8 @@ class Guardian:
 # The link to the driver: frames as all of concurry's, over the socket that was this process's standard input.
 
 HEAD = struct.Struct("<IBBHIQIII")
-START, STOP, LEAVE, BELL, FORK, RELAY, READY, FAILED, VALUE, BEGUN, OFFER = 1, 4, 5, 7, 11, 13, 16, 17, 18, 20, 23
+START, STOP, LEAVE, BELL, FORK, RELAY, POOL = 1, 4, 5, 7, 11, 13, 14
+READY, FAILED, VALUE, BEGUN, SPENT, OFFER = 16, 17, 18, 20, 22, 23
 MOST = 1 << 20
 
 
@@ -519,7 +520,7 @@ class Driver:
 
 
 def told(fields):
-    """What workers are to be, of what the driver says."""
+    """What the cluster or a pool's workers are to be, of what the driver says."""
     hello = {"namespace": None, "node": None, "placement_group": None, "bundle": None, "exe_path": None, "folder": None}
     hello.update({"place_timeout": None, "resources": {}, "labels": {}, "env": {}})
     kinds = {"num_cpus": float, "num_gpus": float, "memory": int, "bundle": int, "place_timeout": float}
@@ -539,7 +540,7 @@ def leave(code=0):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The pool's workers.
+# The driver's pools and their workers.
 
 
 class Bridge:
@@ -549,7 +550,7 @@ class Bridge:
         self.executable = executable
         self.sha256, self.size = self.hash()
         self.lock = threading.Lock()
-        self.seats = {}
+        self.pools = {}
         self.workers = {}
         self.shipped = None
         self.closing = False
@@ -613,66 +614,35 @@ class Bridge:
         Guardian.drain = group("up")(Guardian.drain)
         return Guardian
 
-    def wanted(self):
-        hello = self.hello
-        wanted = {"CPU": hello["num_cpus"], "GPU": hello["num_gpus"], "memory": hello["memory"]}
-        wanted.update(hello["resources"])
-        return {name: amount for name, amount in wanted.items() if amount}
-
-    def check(self):
-        """Whether any node can ever have such a worker."""
-        hello = self.hello
-        if hello["placement_group"] is not None:
-            return
-        wanted = self.wanted()
-        nodes = [node for node in self.ray.nodes() if node["Alive"]]
-        fits = lambda node: all(node["Resources"].get(name, 0) >= amount for name, amount in wanted.items())
-        labels = lambda node: all(node.get("Labels", {}).get(key) == value for key, value in hello["labels"].items())
-        named = lambda node: hello["node"] is None or hello["soft"] or node["NodeID"] == hello["node"]
-        if any(fits(node) and labels(node) and named(node) for node in nodes):
-            return
-        raise Refused(
-            "no node of the Ray cluster can have such a worker: asked for %s%s; the nodes have %s; ask for less, or add a node (where one is to come by itself, `place_timeout` says how long to wait for it)"
-            % (amounts(wanted), self.conditions(), "; ".join(amounts(node["Resources"]) for node in nodes) or "nothing")
-        )
-
-    def conditions(self):
-        hello = self.hello
-        said = ["%s=%s" % pair for pair in hello["labels"].items()]
-        if hello["node"] is not None:
-            said.append("node %s" % hello["node"])
-        return " on a node with %s" % ", ".join(said) if said else ""
-
-    def options(self):
-        hello = self.hello
-        options = {"num_cpus": hello["num_cpus"], "num_gpus": hello["num_gpus"]}
-        if hello["memory"]:
-            options["memory"] = hello["memory"]
-        if hello["resources"]:
-            options["resources"] = hello["resources"]
-        if hello["labels"]:
-            options["label_selector"] = hello["labels"]
-        from ray.util import scheduling_strategies as strategies
-
-        if hello["placement_group"] is not None:
-            group = self.ray.util.get_placement_group(hello["placement_group"])
-            bundle = -1 if hello["bundle"] is None else hello["bundle"]
-            options["scheduling_strategy"] = strategies.PlacementGroupSchedulingStrategy(group, bundle)
-        elif hello["node"] is not None:
-            options["scheduling_strategy"] = strategies.NodeAffinitySchedulingStrategy(hello["node"], hello["soft"])
-        else:
-            options["scheduling_strategy"] = hello["strategy"]
-        return options
-
     # -- orders
+
+    def open(self, number, hello):
+        with self.lock:
+            self.pools[number] = Pool(self, hello)
 
     def fork(self, number, what, files):
         stream = socket.socket(fileno=files[0])
         stderr = files[1] if len(files) > 1 else None
         with self.lock:
-            seat = self.seats.setdefault(what["seat"], Seat())
-            worker = self.workers[number] = Worker(self, number, seat, what, stream, stderr)
+            pool = self.pools[int(what["pool"])]
+            seat = pool.seats.setdefault(what["seat"], Seat())
+            worker = self.workers[number] = Worker(pool, number, seat, what, stream, stderr)
         threading.Thread(target=worker.live, daemon=True).start()
+
+    def shut(self, number):
+        """Ends all workers of a pool, of which there will be no more."""
+        with self.lock:
+            pool = self.pools[number]
+            # Whoever is about to have a place gives it back.
+            pool.over = True
+            workers = [worker for worker in self.workers.values() if worker.pool is pool]
+        pool.end()
+        deadline = time.monotonic() + PATIENCE
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.done.wait(max(0, deadline - time.monotonic()))
+        self.driver.tell(SPENT, number)
 
     def kill(self, number, why):
         with self.lock:
@@ -705,11 +675,76 @@ class Bridge:
         watchdog.daemon = True
         watchdog.start()
         try:
-            for seat in list(self.seats.values()):
-                seat.end(self.ray)
+            for pool in list(self.pools.values()):
+                pool.end()
             self.ray.shutdown()
         finally:
             leave()
+
+
+class Pool:
+    """A pool: what its workers are to be, and their places."""
+
+    def __init__(self, bridge, hello):
+        self.bridge = bridge
+        self.hello = hello
+        self.seats = {}
+        self.over = False
+
+    def wanted(self):
+        hello = self.hello
+        wanted = {"CPU": hello["num_cpus"], "GPU": hello["num_gpus"], "memory": hello["memory"]}
+        wanted.update(hello["resources"])
+        return {name: amount for name, amount in wanted.items() if amount}
+
+    def check(self):
+        """Whether any node can ever have such a worker."""
+        hello = self.hello
+        if hello["placement_group"] is not None:
+            return
+        wanted = self.wanted()
+        nodes = [node for node in self.bridge.ray.nodes() if node["Alive"]]
+        fits = lambda node: all(node["Resources"].get(name, 0) >= amount for name, amount in wanted.items())
+        labels = lambda node: all(node.get("Labels", {}).get(key) == value for key, value in hello["labels"].items())
+        named = lambda node: hello["node"] is None or hello["soft"] or node["NodeID"] == hello["node"]
+        if any(fits(node) and labels(node) and named(node) for node in nodes):
+            return
+        raise Refused(
+            "no node of the Ray cluster can have such a worker: asked for %s%s; the nodes have %s; ask for less, or add a node (where one is to come by itself, `place_timeout` says how long to wait for it)"
+            % (amounts(wanted), self.conditions(), "; ".join(amounts(node["Resources"]) for node in nodes) or "nothing")
+        )
+
+    def conditions(self):
+        hello = self.hello
+        said = ["%s=%s" % pair for pair in hello["labels"].items()]
+        if hello["node"] is not None:
+            said.append("node %s" % hello["node"])
+        return " on a node with %s" % ", ".join(said) if said else ""
+
+    def options(self):
+        hello = self.hello
+        options = {"num_cpus": hello["num_cpus"], "num_gpus": hello["num_gpus"]}
+        if hello["memory"]:
+            options["memory"] = hello["memory"]
+        if hello["resources"]:
+            options["resources"] = hello["resources"]
+        if hello["labels"]:
+            options["label_selector"] = hello["labels"]
+        from ray.util import scheduling_strategies as strategies
+
+        if hello["placement_group"] is not None:
+            group = self.bridge.ray.util.get_placement_group(hello["placement_group"])
+            bundle = -1 if hello["bundle"] is None else hello["bundle"]
+            options["scheduling_strategy"] = strategies.PlacementGroupSchedulingStrategy(group, bundle)
+        elif hello["node"] is not None:
+            options["scheduling_strategy"] = strategies.NodeAffinitySchedulingStrategy(hello["node"], hello["soft"])
+        else:
+            options["scheduling_strategy"] = hello["strategy"]
+        return options
+
+    def end(self):
+        for seat in list(self.seats.values()):
+            seat.end(self.bridge.ray)
 
 
 class Seat:
@@ -730,8 +765,9 @@ class Seat:
 class Worker:
     """One incarnation of a worker."""
 
-    def __init__(self, bridge, number, seat, what, stream, stderr):
-        self.bridge = bridge
+    def __init__(self, pool, number, seat, what, stream, stderr):
+        self.pool = pool
+        self.bridge = pool.bridge
         self.number = number
         self.seat = seat
         self.what = what
@@ -768,7 +804,7 @@ class Worker:
         if self.why is not None:
             fate, text = "refused", self.why
         self.done.set()
-        if self.what["release"] == "1":
+        if self.what["release"] == "1" or self.pool.over:
             self.seat.end(ray)
         # In this order: the driver asks for its fate when it sees the end.
         self.bridge.over(self, fate, text)
@@ -830,15 +866,15 @@ class Worker:
             self.kill()
 
     def place(self, ray):
-        bridge, hello = self.bridge, self.bridge.hello
+        bridge, pool, hello = self.bridge, self.pool, self.pool.hello
         limit = hello["place_timeout"]
         if self.seat.actor is None:
             if limit is None:
-                bridge.check()
+                pool.check()
             spec = {name: hello[name] for name in ("name", "env", "exe_path", "capture_stderr", "folder")}
             spec["sha256"] = bridge.sha256
             try:
-                actor = bridge.kind.options(**bridge.options()).remote(spec)
+                actor = bridge.kind.options(**pool.options()).remote(spec)
             except (ValueError, TypeError) as error:
                 raise Refused("Ray takes no such options: %s" % first_lines(error))
             with self.lock:
@@ -859,8 +895,8 @@ class Worker:
                 "Ray has not placed it within %g s: asked for %s%s; of what the cluster has (%s), free are %s; ask for less, let fewer workers run, add a node, or wait longer by `place_timeout`"
                 % (
                     limit,
-                    amounts(bridge.wanted()),
-                    bridge.conditions(),
+                    amounts(pool.wanted()),
+                    pool.conditions(),
                     amounts(ray.cluster_resources()),
                     amounts(ray.available_resources()),
                 )
@@ -1050,10 +1086,14 @@ def main():
     driver.tell(READY, 0, bridge.sha256, bridge.size)
     while True:
         order = driver.hear()
-        if order is None or order[0] == STOP:
+        if order is None or order[:2] == (STOP, 0):
             bridge.close()
         kind, number, what, files = order
-        if kind == FORK and files:
+        if kind == POOL:
+            bridge.open(number, told(what))
+        elif kind == STOP:
+            threading.Thread(target=bridge.shut, args=(number,), daemon=True).start()
+        elif kind == FORK and files:
             bridge.fork(number, what, files)
         elif kind == RELAY:
             bridge.relay(number)

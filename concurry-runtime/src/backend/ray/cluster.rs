@@ -1,4 +1,6 @@
 //! [`Cluster`]: what a pool has of a Ray cluster. The bridge of the moment, and what the next one is told.
+//!
+//! Each bridge knows the pool by a number of its own.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -6,7 +8,6 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +15,9 @@ use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
 use super::actor::Actor;
-use super::bridge::Bridge;
+use super::bridge::{Bridge, Wanted, named};
 use super::image::Image;
-use super::options::{RayOptions, RayTransport};
+use super::options::{Hello, RayOptions, RayTransport, Site};
 use crate::error::{Error, Result};
 
 /// How long connecting to a node may take where there is another way, and where there is none.
@@ -34,7 +35,8 @@ pub(crate) struct Away {
 
 #[derive(Default)]
 struct State {
-    bridge: Option<Arc<Bridge>>,
+    /// The bridge, and the pool's number there.
+    bridge: Option<(Arc<Bridge>, u64)>,
     closed: bool,
     /// The nodes that cannot be reached from here.
     unreachable: BTreeSet<IpAddr>,
@@ -44,9 +46,9 @@ struct State {
 pub(crate) struct Cluster {
     /// The type of the workers, which errors name.
     worker: &'static str,
-    python: PathBuf,
-    /// What every bridge is told first.
-    hello: Vec<u8>,
+    site: Site,
+    /// What every bridge is told of the pool.
+    hello: Hello,
     /// The file that this process runs, also where that has been replaced or deleted meanwhile.
     executable: File,
     image: Image,
@@ -65,23 +67,21 @@ impl Cluster {
         capture_stderr: bool,
         release: bool,
     ) -> Result<Arc<Self>> {
-        let hello = options.hello(name.replace('\0', "?"), capture_stderr).and_then(|hello| hello.to_bytes());
-        let hello = hello.map_err(|error| match error {
-            Error::Config { message } => Error::config(format!("{worker}: {message}")),
-            other => other,
-        })?;
+        let hello = options.hello(name.replace('\0', "?"), capture_stderr).map_err(|error| named(error, worker))?;
+        let site = options.site().map_err(|error| named(error, worker))?;
         let executable = File::open("/proc/self/exe").map_err(|error| {
             Error::init_failed(format!("the program's own executable cannot be read (is /proc mounted?): {error}"))
         })?;
-        let python = options.interpreter();
-        let bridge = Bridge::start(worker, &python, &hello, &executable)?;
-        let image = bridge.ready().inspect_err(|_| {
-            bridge.leave(true);
+        let bridge = Bridge::to(&site, worker, &executable)?;
+        let opened = bridge.ready(worker).and_then(|image| Ok((image, bridge.open(&hello)?)));
+        let (image, pool) = opened.map_err(|error| {
+            bridge.leave();
             bridge.await_end();
+            named(error, worker)
         })?;
-        let state = Mutex::new(State { bridge: Some(bridge), ..State::default() });
+        let state = Mutex::new(State { bridge: Some((bridge, pool)), ..State::default() });
         let transport = options.way();
-        Ok(Arc::new(Cluster { worker, python, hello, executable, image, release, transport, state }))
+        Ok(Arc::new(Cluster { worker, site, hello, executable, image, release, transport, state }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -93,27 +93,39 @@ impl Cluster {
         self.image
     }
 
-    /// A bridge that is up. Where there is none any more, another is started, and waited for.
-    fn bridge(&self) -> Result<Arc<Bridge>> {
+    /// Sees to it that there is a bridge that is up. Where there is none any more, another is started, and waited for.
+    fn see_to_a_bridge(&self) -> Result<()> {
         let mut state = self.state();
         if state.closed {
             return Err(Error::stopped());
         }
         let bridge = match &state.bridge {
-            Some(bridge) if !bridge.is_over() => bridge.clone(),
-            _ => state.bridge.insert(Bridge::start(self.worker, &self.python, &self.hello, &self.executable)?).clone(),
+            Some((bridge, _)) if !bridge.is_over() => bridge.clone(),
+            _ => {
+                if let Some((gone, _)) = state.bridge.take() {
+                    gone.leave();
+                }
+                let bridge = Bridge::to(&self.site, self.worker, &self.executable)?;
+                match bridge.open(&self.hello) {
+                    Ok(pool) => state.bridge = Some((bridge.clone(), pool)),
+                    Err(error) => {
+                        bridge.leave();
+                        return Err(error);
+                    }
+                }
+                bridge
+            }
         };
         drop(state);
-        let image = bridge.ready()?;
-        if image != self.image {
+        if bridge.ready(self.worker)? != self.image {
             return Err(Error::ray(format!("{}: the program's executable was written to while it runs", self.worker)));
         }
-        Ok(bridge)
+        Ok(())
     }
 
     /// Has a worker started in this seat. Returns at once, where there is a bridge.
     pub(crate) fn spawn(&self, seat: usize, capture_stderr: bool) -> Result<Away> {
-        let bridge = self.bridge()?;
+        self.see_to_a_bridge()?;
         let (socket, theirs) =
             UnixStream::pair().map_err(|error| Error::refused("no socket could be made for its process", &error))?;
         let (stderr, written) = match capture_stderr {
@@ -127,7 +139,13 @@ impl Cluster {
         let mut files = vec![theirs.as_raw_fd()];
         files.extend(written.iter().map(AsRawFd::as_raw_fd));
         let direct = self.transport != RayTransport::Relay;
-        let actor = bridge.fork(seat, self.release, direct, &files)?;
+        // Under the lock: once the bridge was told that the pool is over, it is told of no worker of it.
+        let state = self.state();
+        let Some((bridge, pool)) = state.bridge.as_ref().filter(|_| !state.closed) else {
+            return Err(Error::stopped());
+        };
+        let wanted = Wanted { pool: *pool, seat, release: self.release, direct };
+        let actor = bridge.fork(&wanted, self.worker, &files)?;
         Ok(Away { actor, socket, stderr })
     }
 
@@ -180,20 +198,23 @@ impl Cluster {
         });
     }
 
-    /// No worker will be started any more: the bridge ends those that are there, and itself. Does not wait.
+    /// No worker will be started any more: the bridge ends those that are there, and itself where no other pool has to do
+    /// with it. Does not wait.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         if !std::mem::replace(&mut state.closed, true)
-            && let Some(bridge) = &state.bridge
+            && let Some((bridge, pool)) = &state.bridge
         {
-            bridge.leave(false);
+            bridge.shut(*pool);
+            bridge.leave();
         }
     }
 
-    /// Waits until the bridge is gone.
+    /// Waits until that is done.
     pub(crate) fn await_end(&self) {
         let bridge = self.state().bridge.clone();
-        if let Some(bridge) = bridge {
+        if let Some((bridge, pool)) = bridge {
+            bridge.await_shut(pool);
             bridge.await_end();
         }
     }
