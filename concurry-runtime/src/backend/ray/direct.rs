@@ -73,7 +73,10 @@ fn half(digits: &str) -> Option<[u8; HALF]> {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::os::fd::AsRawFd;
     use std::thread;
+
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, socket};
 
     use super::*;
 
@@ -141,6 +144,11 @@ mod tests {
         assert_eq!(here.take(long).unwrap_err().to_string(), "somebody else answers there");
         assert_eq!(here.take(long).unwrap_err().to_string(), "it has hung up");
         node.join().unwrap();
-        assert_eq!(here.take(PATIENCE).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        // A port that is somebody's, so that nobody else can listen there meanwhile.
+        let kept = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(kept.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+        let port = getsockname::<SockaddrIn>(kept.as_raw_fd()).unwrap().port();
+        let closed = offer(SocketAddr::from(([127, 0, 0, 1], port)));
+        assert_eq!(closed.take(PATIENCE).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     }
 }
