@@ -48,6 +48,8 @@ pub use balance::LoadBalancing;
 pub use context::{CallContext, current};
 pub use error::{Error, Failure, IntoFailure, Name, RemoteError, Result, TimeoutScope};
 pub use full::OnFull;
+#[cfg(feature = "ray")]
+pub use future::RemoteRef;
 pub use future::{CallId, IntoArg, TaskFuture};
 pub use gather::{
     AsCompleted, Gather, GatherFuture, IntoGather, Map, MapUnordered, ProgressBar, ProgressIter, ReturnWhen, Waited,

@@ -124,9 +124,10 @@ fn pools_on_one_cluster_share_a_bridge_until_the_last_is_gone() {
     let old: Vec<_> = [&second, &third].map(|pool| pool.place().soon().unwrap()).into();
     send(Signal::SIGKILL, bridge);
     eventually("both have another worker", || {
-        [&second, &third].iter().zip(&old).all(|(pool, (_, pid, _))| {
-            matches!(pool.place().soon(), Ok((_, now, _)) if now != *pid)
-        })
+        [&second, &third]
+            .iter()
+            .zip(&old)
+            .all(|(pool, (_, pid, _))| matches!(pool.place().soon(), Ok((_, now, _)) if now != *pid))
     });
     let another = python.bridge();
     assert!(another != bridge && is_alive(another));

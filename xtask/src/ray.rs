@@ -13,7 +13,7 @@ use crate::run;
 const VERSION: &str = "2.60.0";
 
 /// What needs a cluster.
-pub(crate) const TESTS: [&str; 3] = ["ray", "ray_faults", "ray_transports"];
+pub(crate) const TESTS: [&str; 4] = ["ray", "ray_faults", "ray_transports", "ray_values"];
 
 /// How frames may travel.
 pub(crate) const TRANSPORT: &str = "CONCURRY_TEST_TRANSPORT";

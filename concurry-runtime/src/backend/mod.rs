@@ -157,6 +157,11 @@ pub(crate) trait Backend: Send + Sync {
     fn close(&self) {}
     /// Waits until it is gone.
     fn join(&self) {}
+    /// What its workers are behind, where they are on a cluster.
+    #[cfg(feature = "ray")]
+    fn bridge(&self) -> Option<Arc<ray::Bridge>> {
+        None
+    }
 }
 
 /// How to make a worker, again and again.

@@ -5,13 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "ray")]
+use super::payload::Composition;
 use super::payload::{Payload, Replay};
 use super::{AnyCall, Call, Header, Interrupt, Job, Phase, TimeoutFrom, here};
+#[cfg(feature = "ray")]
+use crate::backend::ray::{Bridge, Stored};
 use crate::bell::Watched;
 use crate::depth;
 use crate::error::{Error, Result, TimeoutScope};
 use crate::future::Outcome;
 use crate::future::argument::Waiting;
+#[cfg(feature = "ray")]
+use crate::future::remote::Far;
 use crate::future::slot::{Slot, Value};
 use crate::observe;
 use crate::panics::{self, dismiss};
@@ -29,6 +35,9 @@ pub(crate) struct CallCell<M, T> {
     /// The message was taken and there will be no other: nobody need look for what is left of it.
     spent: AtomicBool,
     slot: Slot<T>,
+    /// The value is for a call behind the same bridge, or to stay where it is.
+    #[cfg(feature = "ray")]
+    stays: AtomicBool,
     /// How to decode the answer, for workers that do not share memory.
     remote: Option<(Codec, DecodeFn<T>)>,
 }
@@ -40,6 +49,8 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
             payload: Mutex::new(payload),
             spent: AtomicBool::new(false),
             slot: Slot::new(),
+            #[cfg(feature = "ray")]
+            stays: AtomicBool::new(false),
             remote,
         })
     }
@@ -296,6 +307,8 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
             // Settled meanwhile: nobody waits for it.
             Payload::Gone => return Ok(()),
             Payload::Expected(_) | Payload::Encoded(_) | Payload::Sent(_) => return Err(wrong()),
+            #[cfg(feature = "ray")]
+            Payload::Composed(..) => return Err(wrong()),
         };
         *place = Some(message);
         Ok(())
@@ -308,8 +321,34 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
         }
         match &*payload {
             Payload::Sent(bytes) => Some(bytes.clone()),
+            #[cfg(feature = "ray")]
+            Payload::Composed(bytes, _) => Some(bytes.clone()),
             _ => None,
         }
+    }
+
+    #[cfg(feature = "ray")]
+    fn composition(&self) -> Option<Arc<Composition>> {
+        match &*self.payload() {
+            Payload::Composed(_, composition) => Some(composition.clone()),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "ray")]
+    fn may_stay(&self) -> bool {
+        let judged = self.header.care().is_some_and(|care| care.judges(TypeId::of::<T>()));
+        self.stays.load(Ordering::Acquire) && !judged && !self.slot.has_callbacks()
+    }
+
+    #[cfg(feature = "ray")]
+    fn complete_far(&self, stored: Arc<Stored>, job: &Job) {
+        let Some((codec, decode)) = self.remote else { return };
+        if let Some(late) = self.lateness() {
+            return job.fail(late);
+        }
+        let far = Far { stored, codec, decode, names: (self.header.worker(), self.header.method_name()) };
+        self.settle(Some(job.attempt()), Value::Far(Box::new(far)), true, Some(job));
     }
 
     fn set_clock(self: Arc<Self>, from: TimeoutFrom, attempt: u32) {
@@ -393,6 +432,14 @@ impl<M: Send + 'static, T: Send + 'static> Outcome<T> for CallCell<M, T> {
 
     fn cancel_asked(&self) -> bool {
         self.header.is_cancelled()
+    }
+
+    #[cfg(feature = "ray")]
+    fn want_far(&self, target: Option<&Arc<Bridge>>) {
+        let own = self.header.ledger.bridge();
+        if own.is_some_and(|own| target.is_none_or(|target| Arc::ptr_eq(&own, target))) {
+            self.stays.store(true, Ordering::Release);
+        }
     }
 
     fn help(&self) {

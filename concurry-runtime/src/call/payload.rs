@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "ray")]
+use crate::backend::ray::Stored;
 use crate::future::argument::Waiting;
 use crate::wire::codec::Codec;
 
@@ -19,8 +21,19 @@ pub(crate) enum Payload<M> {
     Encoded(Vec<u8>),
     /// The same once it has been sent: what carries it holds it too. A call that waits does without what that costs.
     Sent(Arc<Vec<u8>>),
+    /// Sent or not, and some of it is on a cluster.
+    #[cfg(feature = "ray")]
+    Composed(Arc<Vec<u8>>, Arc<Composition>),
     /// Taken, or no longer needed.
     Gone,
+}
+
+/// What a message lacks: values that are on a cluster.
+#[cfg(feature = "ray")]
+pub(crate) struct Composition {
+    /// Where they belong, encoded.
+    pub(crate) holes: Vec<u8>,
+    pub(crate) values: Vec<Arc<Stored>>,
 }
 
 /// How a message is given to more than one attempt: by its `Clone`, or by encoding it.

@@ -4,15 +4,27 @@
 //! last one (or the first error) hands everything on. Giving up the join cancels the futures that it owns, but for those
 //! that somebody asked to be shown: they have more to do than to be an argument.
 
+#[cfg(feature = "ray")]
+use std::any::TypeId;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::slot::Notify;
+use serde::Serialize;
+
+#[cfg(feature = "ray")]
+use super::remote::{RemoteRef, Way};
+use super::slot::{Notify, Value};
 use super::task_future::TaskFuture;
+#[cfg(feature = "ray")]
+use crate::backend::ray::{Bridge, Hole, Stored};
 use crate::depth;
 use crate::error::{Error, Result};
+#[cfg(feature = "ray")]
+use crate::panics;
+#[cfg(feature = "ray")]
+use crate::wire::codec::{self, Codec};
 
 /// What may stand for an argument of type `T`: a `T`, a [`TaskFuture<T>`], a `&T` that can be cloned; `&str` for
 /// `String`, `PathBuf` and `OsString`, `&Path` for `PathBuf`, `&OsStr` for `OsString`,
@@ -51,17 +63,104 @@ pub trait IntoArg<T> {
 }
 
 /// An argument that is there, or on its way.
-pub struct Arg<T>(State<T>);
+pub struct Arg<T> {
+    state: State<T>,
+    /// How it is encoded by itself, where others are on a cluster.
+    #[cfg(feature = "ray")]
+    encode: Option<Encode<T>>,
+}
+
+#[cfg(feature = "ray")]
+type Encode<T> = fn(Codec, &T, &mut Vec<u8>, usize) -> std::result::Result<(), String>;
 
 enum State<T> {
     Now(T),
     Later(TaskFuture<T>),
+    /// On a cluster, and nowhere else.
+    #[cfg(feature = "ray")]
+    Far(Arc<Stored>),
+    #[cfg(feature = "ray")]
+    Shared(RemoteRef<T>),
     Gone,
 }
 
 impl<T> Arg<T> {
+    fn new(state: State<T>) -> Self {
+        Arg {
+            state,
+            #[cfg(feature = "ray")]
+            encode: None,
+        }
+    }
+
     fn now(value: T) -> Self {
-        Arg(State::Now(value))
+        Self::new(State::Now(value))
+    }
+
+    fn with(self, state: State<T>) -> Self {
+        Arg { state, ..self }
+    }
+
+    /// One that can be encoded by itself.
+    pub(crate) fn encodable(self) -> Self
+    where
+        T: Serialize,
+    {
+        #[cfg(feature = "ray")]
+        return Arg { encode: Some(codec::encode_into::<T>), ..self };
+        #[cfg(not(feature = "ray"))]
+        self
+    }
+}
+
+/// What a call is put together of, some of whose arguments are on a cluster.
+#[cfg(feature = "ray")]
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Pieces {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) holes: Vec<Hole>,
+    pub(crate) values: Vec<Arc<Stored>>,
+    /// How many bytes there may be.
+    pub(crate) most: usize,
+}
+
+/// Where workers are on a cluster.
+#[cfg(feature = "ray")]
+#[doc(hidden)]
+pub struct Behind<'a>(pub(crate) &'a Arc<Bridge>);
+
+#[cfg(feature = "ray")]
+impl Pieces {
+    fn add<T: 'static>(&mut self, argument: &Arg<T>, bridge: &Arc<Bridge>) -> Result<()> {
+        let way = match &argument.state {
+            State::Now(value) => {
+                let encode = argument.encode.ok_or_else(|| Error::codec("an argument cannot be encoded by itself"))?;
+                let (bytes, most) = (&mut self.bytes, self.most);
+                let done = panics::caught_text(|| encode(Codec::Bincode, value, bytes, most));
+                let done =
+                    done.unwrap_or_else(|why| Err(format!("cannot be encoded: its `Serialize` panicked: {why}")));
+                return done.map_err(|why| Error::codec(format!("an argument {why}")));
+            }
+            State::Far(stored) => Way::Far(stored.clone()),
+            State::Shared(reference) => reference.way_to(bridge)?,
+            State::Later(_) | State::Gone => return Err(Error::invalid("an argument's future gave no value")),
+        };
+        let plain = TypeId::of::<T>() == TypeId::of::<Vec<u8>>();
+        match way {
+            Way::Far(stored) => {
+                self.holes.push(Hole { key: stored.key, at: self.bytes.len() as u64, plain });
+                self.values.push(stored);
+            }
+            Way::Here(bytes) => {
+                if plain {
+                    let length = codec::encode(Codec::Bincode, &(bytes.len() as u64)).map_err(Error::codec)?;
+                    self.bytes.extend_from_slice(&length);
+                }
+                self.bytes.extend_from_slice(&bytes);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -73,7 +172,21 @@ impl<T> IntoArg<T> for T {
 
 impl<T> IntoArg<T> for TaskFuture<T> {
     fn into_arg(self) -> Arg<T> {
-        Arg(State::Later(self))
+        Arg::new(State::Later(self))
+    }
+}
+
+#[cfg(feature = "ray")]
+impl<T> IntoArg<T> for RemoteRef<T> {
+    fn into_arg(self) -> Arg<T> {
+        Arg::new(State::Shared(self))
+    }
+}
+
+#[cfg(feature = "ray")]
+impl<T> IntoArg<T> for &RemoteRef<T> {
+    fn into_arg(self) -> Arg<T> {
+        self.clone().into_arg()
     }
 }
 
@@ -165,6 +278,18 @@ pub trait Args: Send + 'static {
     /// Why this thread must not wait for them all.
     #[doc(hidden)]
     fn refusal(&self) -> Option<Error>;
+    /// Those that need not come here are to stay where they are, if that is behind this bridge; whether that serves.
+    #[cfg(feature = "ray")]
+    #[doc(hidden)]
+    fn stay(&self, bridge: &Behind<'_>) -> bool;
+    /// Has those that are elsewhere brought here; where it is to be `now`, this waits for it.
+    #[cfg(feature = "ray")]
+    #[doc(hidden)]
+    fn come(&mut self, now: bool);
+    /// What a call behind this bridge is put together of, where some are there.
+    #[cfg(feature = "ray")]
+    #[doc(hidden)]
+    fn pieces(&self, bridge: &Behind<'_>, into: &mut Pieces) -> Result<()>;
     /// How many arguments there are.
     #[doc(hidden)]
     const COUNT: usize;
@@ -186,6 +311,16 @@ impl Args for () {
     fn refusal(&self) -> Option<Error> {
         None
     }
+    #[cfg(feature = "ray")]
+    fn stay(&self, _: &Behind<'_>) -> bool {
+        true
+    }
+    #[cfg(feature = "ray")]
+    fn come(&mut self, _: bool) {}
+    #[cfg(feature = "ray")]
+    fn pieces(&self, _: &Behind<'_>, _: &mut Pieces) -> Result<()> {
+        Ok(())
+    }
     const COUNT: usize = 0;
 }
 
@@ -193,20 +328,28 @@ impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
     type Values = (T, R::Values);
 
     fn ready(self) -> std::result::Result<Self::Values, Self> {
-        let (first, rest) = self;
-        match first.0 {
+        let (mut first, rest) = self;
+        match std::mem::replace(&mut first.state, State::Gone) {
             State::Now(value) => match rest.ready() {
                 Ok(rest) => Ok((value, rest)),
-                Err(rest) => Err((Arg(State::Now(value)), rest)),
+                Err(rest) => Err((first.with(State::Now(value)), rest)),
             },
-            other => Err((Arg(other), rest)),
+            other => Err((first.with(other), rest)),
         }
     }
 
     fn watches(&self, position: usize, into: &mut Vec<Watch>) {
-        if let State::Later(future) = &self.0.0 {
-            let outcome = Arc::clone(&future.0);
-            into.push(Watch(Box::new(move |notify| outcome.slot().watch(notify, position))));
+        match &self.0.state {
+            State::Later(future) => {
+                let outcome = Arc::clone(&future.0);
+                into.push(Watch(Box::new(move |notify| outcome.slot().watch(notify, position))));
+            }
+            #[cfg(feature = "ray")]
+            State::Shared(reference) => {
+                let reference = reference.clone();
+                into.push(Watch(Box::new(move |notify| reference.watch(notify, position))));
+            }
+            _ => {}
         }
         self.1.watches(position + 1, into);
     }
@@ -215,39 +358,78 @@ impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
         if position > 0 {
             return self.1.arrive(position - 1);
         }
-        match std::mem::replace(&mut self.0.0, State::Gone) {
-            State::Later(future) => {
-                self.0.0 = State::Now(future.result()?);
-                Ok(())
-            }
-            other => {
-                self.0.0 = other;
-                Ok(())
-            }
-        }
+        self.0.state = match std::mem::replace(&mut self.0.state, State::Gone) {
+            State::Later(future) => match future.0.slot().try_take_as_it_is() {
+                #[cfg(feature = "ray")]
+                Some(Value::Far(far)) if self.0.encode.is_some() => State::Far(far.stored.clone()),
+                Some(value) => State::Now(value.open()?),
+                // Somebody has it for a moment.
+                None => State::Now(future.result()?),
+            },
+            #[cfg(feature = "ray")]
+            State::Shared(reference) => match reference.error() {
+                Some(error) => return Err(error),
+                None => State::Shared(reference),
+            },
+            other => other,
+        };
+        Ok(())
     }
 
     fn abandon(&self) {
-        if let State::Later(future) = &self.0.0 {
+        if let State::Later(future) = &self.0.state {
             future.0.abandon();
         }
         self.1.abandon();
     }
 
     fn failed(&self, position: usize) -> bool {
-        match (position, &self.0.0) {
+        match (position, &self.0.state) {
             (0, State::Later(future)) => future.0.slot().failed(),
+            #[cfg(feature = "ray")]
+            (0, State::Shared(reference)) => reference.error().is_some(),
             (0, _) => false,
             _ => self.1.failed(position - 1),
         }
     }
 
     fn refusal(&self) -> Option<Error> {
-        let first = match &self.0.0 {
+        let first = match &self.0.state {
             State::Later(future) => future.refusal(),
             _ => None,
         };
         first.or_else(|| self.1.refusal())
+    }
+
+    #[cfg(feature = "ray")]
+    fn stay(&self, bridge: &Behind<'_>) -> bool {
+        let stays = self.0.encode.is_some() && self.1.stay(bridge);
+        if let (true, State::Later(future)) = (stays, &self.0.state) {
+            future.0.want_far(Some(bridge.0));
+        }
+        stays
+    }
+
+    #[cfg(feature = "ray")]
+    fn come(&mut self, now: bool) {
+        if let State::Shared(reference) = &self.0.state {
+            let fetched = reference.fetch();
+            self.0.state = if now {
+                match fetched.result() {
+                    Ok(value) => State::Now(value),
+                    Err(error) => State::Later(TaskFuture::settled(Err(error))),
+                }
+            } else {
+                State::Later(fetched)
+            };
+        }
+        self.1.come(now);
+    }
+
+    #[cfg(feature = "ray")]
+    fn pieces(&self, bridge: &Behind<'_>, into: &mut Pieces) -> Result<()> {
+        into.add(&self.0, bridge.0)?;
+        self.1.pieces(bridge, into)
     }
 
     const COUNT: usize = 1 + R::COUNT;
@@ -275,7 +457,7 @@ impl<A, F> Join<A, F> {
     }
 }
 
-impl<A: Args, F: FnOnce(Result<A::Values>) + Send + 'static> Notify for Join<A, F> {
+impl<A: Args, F: FnOnce(Result<A>) + Send + 'static> Notify for Join<A, F> {
     fn notify(self: Arc<Self>, position: usize) {
         let last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
         let taken = {
@@ -295,7 +477,7 @@ impl<A: Args, F: FnOnce(Result<A::Values>) + Send + 'static> Notify for Join<A, 
         for position in 0..A::COUNT {
             result = result.and_then(|()| args.arrive(position));
         }
-        then(result.and_then(|()| args.ready().map_err(|_| Error::invalid("an argument's future gave no value"))));
+        then(result.map(|()| args));
     }
 }
 
@@ -312,11 +494,11 @@ impl<A: Args, F: Send> Waiting for Join<A, F> {
     }
 }
 
-/// Calls `then` with the values of `args` once all are there, or with the first error to happen.
+/// Calls `then` with `args` once all are there, or with the first error to happen.
 pub(crate) fn gather_args<A, F>(args: A, then: F) -> Arc<dyn Waiting>
 where
     A: Args,
-    F: FnOnce(Result<A::Values>) + Send + 'static,
+    F: FnOnce(Result<A>) + Send + 'static,
 {
     let mut watches = Vec::new();
     args.watches(0, &mut watches);

@@ -1,10 +1,14 @@
 //! What calls tell their pool: that they are settled, that they have left a worker, that they are to be tried again.
 
+#[cfg(feature = "ray")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{ABORTED, Core, Engine};
 use super::lane::Status;
 use super::stats::add;
+#[cfg(feature = "ray")]
+use crate::backend::ray::Bridge;
 use crate::call::{Call, Header, Interrupt, Ledger, NONE, Phase, Place};
 use crate::error::Error;
 
@@ -37,6 +41,14 @@ impl Core {
 }
 
 impl Ledger for Core {
+    #[cfg(feature = "ray")]
+    fn bridge(&self) -> Option<Arc<Bridge>> {
+        match &self.engine {
+            Engine::Workers(backend) => backend.bridge(),
+            Engine::Inline(_) => None,
+        }
+    }
+
     fn settling(&self, call: &Header, from: Phase, ok: bool, left: Option<Place>) {
         if from == Phase::Queued {
             self.uncount_queued(call.was_queued_by());

@@ -1,6 +1,11 @@
 //! How the answers of a worker come to their calls: by its reader, or by whoever waits for one of them.
 
+#[cfg(feature = "ray")]
+use std::sync::Arc;
+
 use super::link::ProcessLink;
+#[cfg(feature = "ray")]
+use crate::backend::ray::Stored;
 use crate::call::Job;
 use crate::error::Told;
 use crate::fault::Point;
@@ -14,6 +19,9 @@ use crate::wire::link::{Frame, Help, Reading};
 pub(super) enum Said {
     Value(Option<Job>, Vec<u8>),
     Error(Option<Job>, Told),
+    /// A value was left on the worker's node.
+    #[cfg(feature = "ray")]
+    Kept(Option<Job>, Arc<Stored>),
     /// What is no answer.
     Other(Frame),
 }
@@ -35,13 +43,19 @@ impl ProcessLink {
                 let told = decode_told(&bytes)?;
                 Said::Error(self.answered(&head)?, told)
             }
+            #[cfg(feature = "ray")]
+            Kind::Kept => {
+                let promised = self.state().promised.take().filter(|stored| stored.key.call == head.id);
+                let stored = promised.ok_or("it left a value on its node, which it was not told to")?;
+                Said::Kept(self.answered(&head)?, stored)
+            }
             _ => Said::Other((head, bytes)),
         })
     }
 
     fn answered(&self, head: &Head) -> Result<Option<Job>, String> {
         let mut state = self.state();
-        state.sent.expects(head.id, head.kind == Kind::Value)?;
+        state.sent.expects(head.id, head.kind != Kind::Error)?;
         let job = state.sent.take(head.id);
         drop(state);
         Ok(told(job, head))

@@ -13,7 +13,11 @@ use super::mark::Mark;
 use super::nursery::Nursery;
 use super::sent::Sent;
 use super::status;
+#[cfg(feature = "ray")]
+use crate::backend::ray::Stored;
 use crate::backend::{End, Link, broken};
+#[cfg(feature = "ray")]
+use crate::call::Composition;
 use crate::call::{Call, Header, Interrupt, Job, later};
 use crate::error::{Death, Error, Result};
 use crate::fault::{Faults, Point};
@@ -50,6 +54,9 @@ pub(super) struct State {
     /// may be over at once, of which it is busy with one.
     left: Vec<(u64, Option<Alarm>)>,
     mark: Option<Arc<Mark>>,
+    /// The value that the worker was told to leave on its node.
+    #[cfg(feature = "ray")]
+    pub(super) promised: Option<Arc<Stored>>,
 }
 
 impl State {
@@ -144,6 +151,11 @@ impl ProcessLink {
     pub(super) fn born(&self, life: Life, mark: Arc<Mark>) -> bool {
         let mut state = self.state();
         state.mark = Some(mark);
+        #[cfg(feature = "ray")]
+        if let Life::Actor(actor) = &life {
+            let compositions = state.sent.jobs().filter_map(|job| job.call().composition());
+            compositions.for_each(|composition| composition.values.iter().for_each(|value| actor.give(value)));
+        }
         state.life = Some(life);
         !state.killed
     }
@@ -225,10 +237,14 @@ impl ProcessLink {
         state.memory = None;
         state.down = None;
         state.reading = None;
+        #[cfg(feature = "ray")]
+        let promised = state.promised.take();
         let patience: Vec<_> = state.left.iter_mut().map(|(_, alarm)| alarm.take()).collect();
         let exit = life.reap();
         drop(state);
         drop(patience);
+        #[cfg(feature = "ray")]
+        drop(promised);
         exit
     }
 
@@ -246,6 +262,43 @@ impl ProcessLink {
         let (begun, most) = mark.map_or((0, 0), |mark| (mark.begun(), mark.begun_at_most()));
         self.lose_begun_before(most, &death, index);
         End::Died { death, running: self.take_running(begun) }
+    }
+
+    /// Sends a call some of whose arguments are on the cluster, and has the worker given these.
+    #[cfg(feature = "ray")]
+    fn send_composed(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        head: Head,
+        message: Arc<Vec<u8>>,
+        composition: &Composition,
+    ) {
+        if let Some(Life::Actor(actor)) = &state.life {
+            composition.values.iter().for_each(|value| actor.give(value));
+        }
+        state.outbox.frame(Head::plain(Kind::With, composition.holes.len()), &composition.holes);
+        state.outbox.message(head, message);
+        let left = self.flush(&mut state);
+        drop(state);
+        self.wake_reader(left);
+    }
+
+    /// Tells the worker whether the value of the job of this number, which is so large, is to come here.
+    #[cfg(feature = "ray")]
+    pub(super) fn place_value(&self, number: u64, bytes: &[u8]) -> Result<(), String> {
+        let size =
+            bytes.try_into().map(u64::from_le_bytes).map_err(|_| "it told of a large value, but not how large")?;
+        let mut state = self.state();
+        let stays = state.sent.get(number).is_some_and(|job| job.call().may_stay());
+        let promised = match &state.life {
+            Some(Life::Actor(actor)) if stays => actor.leaves(number, size),
+            _ => None,
+        };
+        let kind = if promised.is_some() { Kind::Keep } else { Kind::Send };
+        let old = std::mem::replace(&mut state.promised, promised);
+        self.write(state, Head::about(kind, number, 0), &[]);
+        drop(old);
+        Ok(())
     }
 
     /// Ends the process, if the job of this number is what it is busy with.
@@ -316,6 +369,8 @@ impl Link for ProcessLink {
             None => Kind::Void,
         };
         let message = message.unwrap_or_default();
+        #[cfg(feature = "ray")]
+        let composition = call.composition();
         self.fault(Point::Send);
         let mut state = self.state();
         let id = state.sent.push(job);
@@ -329,6 +384,10 @@ impl Link for ProcessLink {
             set: header.limit_set().map_or(0, |set| set.saturating_add(1)),
             run_ms: header.run_timeout().map_or(0, millis),
         };
+        #[cfg(feature = "ray")]
+        if let Some(composition) = composition {
+            return self.send_composed(state, head, message, &composition);
+        }
         let pid = state.life.as_ref().and_then(Life::pid);
         let mut raw = |piece: &[u8]| {
             state.outbox.raw(piece);

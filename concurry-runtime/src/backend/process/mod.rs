@@ -57,7 +57,7 @@ use self::launch::{Choices, Launch};
 use self::link::ProcessLink;
 use self::nursery::Nursery;
 #[cfg(feature = "ray")]
-use super::ray::Cluster;
+use super::ray::{Bridge, Cluster};
 use super::{Backend, Host, Place, Recipe, Started};
 use crate::error::{Error, Result};
 use crate::fault::Point;
@@ -136,6 +136,11 @@ impl Backend for Processes {
         if let Some(cluster) = &self.cluster {
             cluster.close();
         }
+    }
+
+    #[cfg(feature = "ray")]
+    fn bridge(&self) -> Option<Arc<Bridge>> {
+        self.cluster.as_ref()?.bridge()
     }
 
     fn join(&self) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::bridge::Bridge;
 use super::direct::Offer;
+use super::value::{Key, Stored};
 use crate::call::later;
 use crate::timer::{self, Alarm};
 
@@ -163,6 +164,16 @@ impl Actor {
     pub(crate) fn torn(&self) {
         let mut told = self.told();
         told.torn |= told.socket.strong_count() > 0;
+    }
+
+    /// Has it given a value that is on the cluster.
+    pub(crate) fn give(&self, stored: &Stored) {
+        self.bridge.give(self.number, stored.key, !stored.is_behind(&self.bridge));
+    }
+
+    /// The value of the call of this number, which it is about to leave on its node.
+    pub(crate) fn leaves(&self, call: u64, size: u64) -> Option<Arc<Stored>> {
+        Stored::new(&self.bridge, Key { worker: self.number, call }, size)
     }
 
     /// Ends it at once. The bridge sees to it that it is gone soon, whatever its node does; and whoever hears the bridge

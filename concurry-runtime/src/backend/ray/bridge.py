@@ -8,7 +8,9 @@ driver reaches the worker's node by itself, they do not come here at all.
 import collections
 import hashlib
 import hmac
+import mmap
 import os
+import pickle
 import select
 import signal
 import socket
@@ -56,6 +58,9 @@ STREAM, ABOUT = 128 << 10, 0.001
 # long: the answer may be next, and what a batch costs is paid once.
 BARE, COMPANY = 32, 0.002
 
+# How long the value that a worker has left on its node may be on its way to Ray.
+STOWING = 60.0
+
 # What a guardian says comes in records: kind, length, bytes. (No `Struct`: this is sent along with the guardian.)
 RECORD = "<cI"
 
@@ -89,6 +94,11 @@ class Guardian:
         self.writing = threading.Lock()
         self.hashed = None
         self.offer = None
+        # Values that the worker has left here, each in a file without a name, until they are taken; and the way by which
+        # it leaves them and is given others.
+        self.kept = {}
+        self.values = None
+        self.giving = threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def begin(self, generation, executable, direct):
@@ -274,6 +284,8 @@ class Guardian:
         env["CONCURRY_WORKER_OF"] = str(os.getpid())
         env["CONCURRY_EXECUTABLE"] = self.spec["sha256"]
         env["CONCURRY_NODE_ID"] = self._node()
+        values, its_values = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        env["CONCURRY_VALUES"] = str(its_values.fileno())
         if caller is None:
             ours, theirs = socket.socketpair()
         else:
@@ -287,14 +299,17 @@ class Guardian:
                 env=env,
                 cwd=self.spec["folder"] if os.path.isdir(self.spec["folder"] or "") else None,
                 stdin=theirs.fileno(),
+                pass_fds=[its_values.fileno()],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if self.spec["capture_stderr"] else None,
             )
         except BaseException:
             ours.close()
+            values.close()
             raise
         finally:
             theirs.close()
+            its_values.close()
         with self.state:
             self.generation = generation
             self.records.clear()
@@ -304,12 +319,17 @@ class Guardian:
             self.heard = time.monotonic()
             self.process = process
             self.socket = ours if caller is None else None
+            self.values = values
             self.state.notify_all()
         pipes = [(process.stdout, b"O")] + ([(process.stderr, b"E")] if process.stderr else [])
-        printed = threading.Thread(target=self._listen, args=(generation, process, pipes), daemon=True)
-        printed.start()
+        heard = [
+            threading.Thread(target=self._listen, args=(generation, process, pipes), daemon=True),
+            threading.Thread(target=self._keep, args=(generation, values), daemon=True),
+        ]
+        for thread in heard:
+            thread.start()
         watch = self._read if caller is None else self._wait
-        threading.Thread(target=watch, args=(generation, process, ours, printed), daemon=True).start()
+        threading.Thread(target=watch, args=(generation, process, ours, heard), daemon=True).start()
         return {"pid": process.pid, "direct": caller is not None}
 
     def _put(self, generation, kind, data):
@@ -324,7 +344,7 @@ class Guardian:
                 self.size += len(data)
                 self.state.notify_all()
 
-    def _read(self, generation, process, ours, printed):
+    def _read(self, generation, process, ours, heard):
         """Passes on what the worker says, until it is gone, and then how it ended."""
         while True:
             try:
@@ -336,12 +356,12 @@ class Guardian:
             self._put(generation, b"D", data)
         # It has let go of its socket, so whatever it still does, it does for nobody.
         process.kill()
-        self._tell_end(generation, process.wait(), printed)
+        self._tell_end(generation, process.wait(), heard)
         # Not while somebody writes to it: its number may be another's at once.
         with self.writing:
             ours.close()
 
-    def _wait(self, generation, process, ours, printed):
+    def _wait(self, generation, process, ours, heard):
         """Waits until a worker is gone to which its driver has connected, and tells how it ended.
 
         What it had said last may be on its way. Were nobody but the worker to have the connection, what it had not read
@@ -360,7 +380,7 @@ class Guardian:
         with self.state:
             # Not while somebody kills it.
             code = process.wait()
-        self._tell_end(generation, code, printed)
+        self._tell_end(generation, code, heard)
         ours.settimeout(SILENCE)
         try:
             while ours.recv(MOUTHFUL):
@@ -369,9 +389,10 @@ class Guardian:
             pass
         ours.close()
 
-    def _tell_end(self, generation, code, printed):
+    def _tell_end(self, generation, code, heard):
         # What it wrote is in the pipes; programs that it has started may keep them open for as long as they like.
-        printed.join(0.3)
+        for thread in heard:
+            thread.join(0.3)
         if code < 0:
             try:
                 name = signal.Signals(-code).name
@@ -381,6 +402,62 @@ class Guardian:
         else:
             status = "its process exited with code %d" % code
         self._put(generation, b"X", status.encode())
+
+    def _keep(self, generation, values):
+        """Takes in what the worker leaves here, until it is gone."""
+        while True:
+            try:
+                said, files, _, _ = socket.recv_fds(values, 64, 1)
+            except OSError:
+                break
+            if not said:
+                break
+            call = struct.unpack("<Q", said)[0]
+            with self.state:
+                self.kept[generation, call] = files[0]
+            self._put(generation, b"K", said)
+        with self.giving:
+            values.close()
+
+    def take(self, generation, call):
+        """A value that the worker has left, which is Ray's from here on."""
+        with self.state:
+            file = self.kept.pop((generation, call))
+        try:
+            return [pickle.PickleBuffer(mmap.mmap(file, 0, prot=mmap.PROT_READ))]
+        finally:
+            os.close(file)
+
+    def give(self, generation, worker, call, value):
+        """Gives a value to the worker, by the key of who had left it."""
+        file = os.memfd_create("concurry-value")
+        try:
+            view = memoryview(value[0]).cast("B")
+            done = 0
+            while done < len(view):
+                done += os.write(file, view[done : done + (64 << 20)])
+            self._say(generation, b"G", worker, call, b"", [file])
+        finally:
+            os.close(file)
+
+    def lose(self, generation, worker, call, why):
+        """That value does not come."""
+        self._say(generation, b"L", worker, call, why.encode("utf-8", "replace"), [])
+
+    def forget(self, generation, worker, call):
+        """That value is not needed any more."""
+        self._say(generation, b"F", worker, call, b"", [])
+
+    def _say(self, generation, what, worker, call, text, files):
+        with self.state:
+            values = self.values if generation == self.generation else None
+        try:
+            with self.giving:
+                if values is not None:
+                    socket.send_fds(values, [what + struct.pack("<QQ", worker, call) + text[:4000]], files)
+        except OSError:
+            # It is gone, and who waits for it sees that.
+            pass
 
     def _listen(self, generation, process, pipes):
         """Passes on what the worker prints."""
@@ -475,6 +552,7 @@ class Guardian:
 HEAD = struct.Struct("<IBBHIQIII")
 START, STOP, LEAVE, BELL, FORK, RELAY, POOL = 1, 4, 5, 7, 11, 13, 14
 READY, FAILED, VALUE, BEGUN, SPENT, OFFER = 16, 17, 18, 20, 22, 23
+GIVE, FORGET, FETCH, PUT, FETCHED = 25, 26, 27, 28, 29
 MOST = 1 << 20
 
 
@@ -483,14 +561,16 @@ class Driver:
         self.link = link
         self.writing = threading.Lock()
 
-    def tell(self, kind, number=0, *lines):
+    def tell(self, kind, number=0, *lines, files=()):
         data = "\n".join(str(line) for line in lines).encode("utf-8", "replace")[:MOST]
         head = bytearray(HEAD.pack(len(data), kind, 0, 0, 0, number, 0, 0, 0))
         for byte in bytes(head):
             head[5] ^= byte
+        frame = bytes(head) + data
         with self.writing:
             try:
-                self.link.sendall(bytes(head) + data)
+                sent = socket.send_fds(self.link, [frame], files) if files else 0
+                self.link.sendall(frame[sent:])
             except OSError:
                 leave()
 
@@ -552,6 +632,8 @@ class Bridge:
         self.lock = threading.Lock()
         self.pools = {}
         self.workers = {}
+        # What workers have left on the cluster, and what was put there, by the worker and its call, or by 0 and a number.
+        self.values = {}
         self.shipped = None
         self.closing = False
 
@@ -600,7 +682,7 @@ class Bridge:
                 % (self.hello["address"], first_lines(error), ray.__version__, sys.version.split()[0])
             )
         self.kind = ray.remote(
-            concurrency_groups={"down": 1, "up": 2, "control": 2}, max_restarts=0, max_task_retries=0
+            concurrency_groups={"down": 1, "up": 2, "control": 2, "values": 2}, max_restarts=0, max_task_retries=0
         )(self.grouped())
 
     def grouped(self):
@@ -610,6 +692,8 @@ class Bridge:
         Guardian.started = group("control")(Guardian.started)
         Guardian.relay = group("control")(Guardian.relay)
         Guardian.kill = group("control")(Guardian.kill)
+        for name in ("take", "give", "lose", "forget"):
+            setattr(Guardian, name, group("values")(getattr(Guardian, name)))
         Guardian.push = group("down")(Guardian.push)
         Guardian.drain = group("up")(Guardian.drain)
         return Guardian
@@ -657,9 +741,82 @@ class Bridge:
         if worker is not None:
             worker.relay()
 
+    # -- values
+
+    def value(self, key):
+        with self.lock:
+            return self.values.setdefault(key, Value())
+
+    def give(self, number, key, lost):
+        with self.lock:
+            worker = self.workers.get(number)
+        if worker is not None:
+            if lost:
+                value = Value()
+                value.fail("it was left on the cluster by another bridge, which is gone")
+            else:
+                value = self.value(key)
+            worker.give(key, value)
+
+    def forget(self, key):
+        with self.lock:
+            value = self.values.setdefault(key, Value())
+            if value.came.is_set():
+                self.values.pop(key)
+            else:
+                # It is on its way, perhaps.
+                value.unwanted = True
+            workers = [worker for worker in self.workers.values() if key in worker.given]
+        value.ref = None
+        for worker in workers:
+            worker.take_back(key)
+
+    def keep(self, key, ref):
+        """A value has come. Nobody but this holds it on the cluster."""
+        with self.lock:
+            value = self.values.setdefault(key, Value())
+            if value.unwanted:
+                self.values.pop(key)
+            else:
+                value.ref = ref
+        value.came.set()
+
+    def put(self, number, file):
+        try:
+            ref = self.ray.put([pickle.PickleBuffer(mmap.mmap(file, 0, prot=mmap.PROT_READ))])
+            self.keep((0, number), ref)
+        except Exception as error:
+            self.value((0, number)).fail("it could not be put there: %s" % first_lines(error))
+        finally:
+            os.close(file)
+
+    def fetch(self, number, key):
+        try:
+            held = self.ray.get(self.value(key).await_ref())[0]
+            file = os.memfd_create("concurry-value")
+        except Exception as error:
+            self.driver.tell(FETCHED, number, first_lines(error))
+            return
+        try:
+            view = memoryview(held).cast("B")
+            done = 0
+            while done < len(view):
+                done += os.write(file, view[done : done + (64 << 20)])
+            self.driver.tell(FETCHED, number, files=[file])
+        except OSError as error:
+            self.driver.tell(FETCHED, number, error)
+        finally:
+            os.close(file)
+
     def over(self, worker, fate, text):
         with self.lock:
             self.workers.pop(worker.number, None)
+            missing = [key for key, value in self.values.items() if key[0] == worker.number and not value.came.is_set()]
+            for key in missing:
+                if self.values[key].unwanted:
+                    self.values.pop(key)
+                else:
+                    self.values[key].fail("the node on which it was left is gone")
         if not self.closing:
             self.driver.tell(VALUE, worker.number, fate, text)
 
@@ -747,14 +904,41 @@ class Pool:
             seat.end(self.bridge.ray)
 
 
+class Value:
+    """A value on the cluster, or one that is on its way there."""
+
+    def __init__(self):
+        self.came = threading.Event()
+        self.ref = None
+        self.why = None
+        self.unwanted = False
+
+    def fail(self, why):
+        self.why = why
+        self.came.set()
+
+    def await_ref(self):
+        if not self.came.wait(STOWING):
+            raise Lost("it did not come within %d s" % STOWING)
+        ref = self.ref
+        if ref is None:
+            raise Lost(self.why or "it was given up")
+        return ref
+
+
 class Seat:
     """A worker's place in its pool, and the actor that keeps it: successors are started where their predecessor was."""
 
     def __init__(self):
         self.actor = None
+        # What is being taken over from it.
+        self.taking = []
 
     def end(self, ray):
         actor, self.actor = self.actor, None
+        taking, self.taking = self.taking, []
+        if taking:
+            ray.wait(taking, num_returns=len(taking), timeout=SILENCE)
         if actor is not None:
             try:
                 ray.kill(actor)
@@ -783,6 +967,9 @@ class Worker:
         self.listener = None
         self.done = threading.Event()
         self.lock = threading.Lock()
+        # It is started, or never will be; and the keys of the values that it was given.
+        self.settled = threading.Event()
+        self.given = set()
 
     def live(self):
         ray = self.bridge.ray
@@ -804,6 +991,7 @@ class Worker:
         if self.why is not None:
             fate, text = "refused", self.why
         self.done.set()
+        self.settled.set()
         if self.what["release"] == "1" or self.pool.over:
             self.seat.end(ray)
         # In this order: the driver asks for its fate when it sees the end.
@@ -855,6 +1043,11 @@ class Worker:
                     self.up(data)
                 elif kind == b"X":
                     return "ended", bytes(data).decode()
+                elif kind == b"K":
+                    for (call,) in struct.iter_unpack("<Q", data):
+                        ref = actor.take.remote(self.number, call)
+                        self.seat.taking = [old for old in self.seat.taking if not ray.wait([old], timeout=0)[0]] + [ref]
+                        self.bridge.keep((self.number, call), ref)
                 else:
                     printed(self.stderr if kind == b"E" else STDOUT, data)
 
@@ -907,6 +1100,7 @@ class Worker:
             raise Refused(answer["refused"])
         self.direct = answer["direct"]
         self.placed = True
+        self.settled.set()
         bridge.driver.tell(BEGUN, self.number, answer["pid"])
         with self.lock:
             if self.killed:
@@ -935,6 +1129,33 @@ class Worker:
             actor = self.seat.actor
         if actor is not None:
             actor.relay.remote(self.number)
+
+    def give(self, key, value):
+        """Has a value brought to it, once."""
+        with self.lock:
+            if key in self.given:
+                return
+            self.given.add(key)
+        threading.Thread(target=self.bring, args=(key, value), daemon=True).start()
+
+    def bring(self, key, value):
+        self.settled.wait()
+        with self.lock:
+            actor = self.seat.actor
+        if actor is None or self.done.is_set():
+            return
+        ray = self.bridge.ray
+        try:
+            ray.get(actor.give.remote(self.number, *key, value.await_ref()))
+        except Exception as error:
+            actor.lose.remote(self.number, *key, first_lines(error))
+
+    def take_back(self, key):
+        with self.lock:
+            self.given.discard(key)
+            actor = self.seat.actor
+        if actor is not None and not self.done.is_set():
+            actor.forget.remote(self.number, *key)
 
     def down(self, ray, actor):
         """Passes on what the driver says."""
@@ -1097,6 +1318,15 @@ def main():
             bridge.fork(number, what, files)
         elif kind == RELAY:
             bridge.relay(number)
+        elif kind == GIVE:
+            bridge.give(number, (int(what["worker"]), int(what["call"])), what["lost"] == "1")
+        elif kind == FORGET:
+            bridge.forget((number, int(what["call"])))
+        elif kind == FETCH:
+            key = int(what["worker"]), int(what["call"])
+            threading.Thread(target=bridge.fetch, args=(number, key), daemon=True).start()
+        elif kind == PUT and files:
+            threading.Thread(target=bridge.put, args=(number, files[0]), daemon=True).start()
         elif kind == LEAVE:
             bridge.kill(number, what.get("why"))
 

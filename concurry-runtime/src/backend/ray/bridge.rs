@@ -18,11 +18,15 @@ use super::actor::{Actor, Fate};
 use super::direct::Offer;
 use super::image::Image;
 use super::options::{Hello, Site};
+use super::value::{Key, read_file};
 use crate::backend::process::{Kept, Message, Tail, keep, receive};
 use crate::error::{Error, Indented, Result};
 use crate::panics;
 use crate::wire::frame::{Head, Kind};
 use crate::wire::link::write_frame;
+
+/// What is done with a value that was brought here.
+type Then = Box<dyn FnOnce(Result<Vec<u8>>) + Send>;
 
 /// What the interpreter runs.
 const SOURCE: &str = include_str!("bridge.py");
@@ -58,11 +62,13 @@ struct State {
     actors: HashMap<u64, Arc<Actor>>,
     /// The pools whose workers are not gone yet.
     pools: HashSet<u64>,
+    /// Who waits for values that are brought here.
+    fetches: HashMap<u64, Then>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// A bridge to Ray.
-pub(super) struct Bridge {
+pub(crate) struct Bridge {
     socket: UnixStream,
     /// Held while a frame is written.
     writing: Mutex<()>,
@@ -258,6 +264,43 @@ impl Bridge {
         }
     }
 
+    /// Has a value brought to a worker, once; `lost` where it is known that it is not there any more.
+    pub(super) fn give(&self, worker: u64, key: Key, lost: bool) {
+        let order = format!("worker\0{}\0call\0{}\0lost\0{}\0", key.worker, key.call, u8::from(lost));
+        self.tell(Kind::Give, worker, order.as_bytes(), &[]);
+    }
+
+    /// A value is not needed any more.
+    pub(super) fn forget(&self, key: Key) {
+        self.tell(Kind::Forget, key.worker, format!("call\0{}\0", key.call).as_bytes(), &[]);
+    }
+
+    /// Has what is in a file put on the cluster; its number.
+    pub(super) fn put(&self, file: RawFd) -> u64 {
+        let mut state = self.state();
+        state.last += 1;
+        let number = state.last;
+        drop(state);
+        self.tell(Kind::Put, number, &[], &[file]);
+        number
+    }
+
+    /// Has a value brought here. `then` is called once, on the thread that hears this.
+    pub(super) fn fetch(&self, key: Key, then: Then) {
+        let mut state = self.state();
+        if let Some(why) = &state.over {
+            let error = lost(why);
+            drop(state);
+            return then(Err(error));
+        }
+        state.last += 1;
+        let number = state.last;
+        state.fetches.insert(number, then);
+        drop(state);
+        let order = format!("worker\0{}\0call\0{}\0", key.worker, key.call);
+        self.tell(Kind::Fetch, number, order.as_bytes(), &[]);
+    }
+
     fn tell(&self, kind: Kind, number: u64, bytes: &[u8], files: &[RawFd]) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if write_frame(&self.socket, Head::about(kind, number, bytes.len()), bytes, files).is_err() {
@@ -302,13 +345,13 @@ impl Bridge {
                 Ok(Some(message)) if message.head.kind == Kind::Failed => {
                     return text_of(&message).map(Some);
                 }
-                Ok(Some(message)) => self.take(&message)?,
+                Ok(Some(mut message)) => self.take(&mut message)?,
                 Err(why) => return Err(format!("it was not heard any more ({why})")),
             }
         }
     }
 
-    fn take(&self, message: &Message) -> Result<(), String> {
+    fn take(&self, message: &mut Message) -> Result<(), String> {
         match message.head.kind {
             Kind::Bell => {}
             Kind::Ready => {
@@ -326,6 +369,20 @@ impl Bridge {
                 let actor = self.state().actors.get(&message.head.id).cloned();
                 if let Some(actor) = actor {
                     actor.offered(offer);
+                }
+            }
+            Kind::Fetched => {
+                let then = self.state().fetches.remove(&message.head.id);
+                let bytes = match message.files.pop_front() {
+                    None => Err(lost(&text_of(message)?)),
+                    Some(file) => {
+                        let mut bytes = Vec::new();
+                        let read = read_file(&File::from(file), &mut bytes);
+                        read.map(|()| bytes).map_err(|error| Error::refused("a value could not be taken", &error))
+                    }
+                };
+                if let Some(then) = then {
+                    let _ = panics::caught_text(|| then(bytes));
                 }
             }
             Kind::Spent => {
@@ -366,8 +423,12 @@ impl Bridge {
         let mut state = self.state();
         state.over = Some(text.clone());
         let actors = std::mem::take(&mut state.actors);
+        let fetches = std::mem::take(&mut state.fetches);
         drop(state);
         self.changed.notify_all();
+        for then in fetches.into_values() {
+            let _ = panics::caught_text(|| then(Err(lost(&text))));
+        }
         for actor in actors.into_values() {
             actor.gone(Fate::Lost(text.clone()));
         }
@@ -417,6 +478,11 @@ pub(super) fn named(error: Error, worker: &str) -> Error {
         Error::Config { message } => Error::config(format!("{worker}: {message}")),
         other => other,
     }
+}
+
+/// A value on the cluster cannot be had.
+fn lost(why: &str) -> Error {
+    Error::ray(format!("a value that was on the cluster is lost: {why}"))
 }
 
 fn text_of(message: &Message) -> Result<String, String> {

@@ -55,6 +55,8 @@ pub(crate) struct Cluster {
     /// A worker's place on the cluster goes with it.
     release: bool,
     transport: RayTransport,
+    /// See [`reference_above`](Self::reference_above).
+    reference_above: Option<u64>,
     state: Mutex<State>,
 }
 
@@ -80,12 +82,22 @@ impl Cluster {
             named(error, worker)
         })?;
         let state = Mutex::new(State { bridge: Some((bridge, pool)), ..State::default() });
-        let transport = options.way();
-        Ok(Arc::new(Cluster { worker, site, hello, executable, image, release, transport, state }))
+        let (transport, reference_above) = (options.way(), options.large().filter(|_| site.keeps_values()));
+        Ok(Arc::new(Cluster { worker, site, hello, executable, image, release, transport, reference_above, state }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bridge of the moment.
+    pub(crate) fn bridge(&self) -> Option<Arc<Bridge>> {
+        self.state().bridge.as_ref().map(|(bridge, _)| bridge.clone()).filter(|bridge| !bridge.is_over())
+    }
+
+    /// From how many bytes on a result may stay on its node.
+    pub(crate) fn reference_above(&self) -> Option<u64> {
+        self.reference_above
     }
 
     /// The executable that workers run.

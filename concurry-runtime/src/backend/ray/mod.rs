@@ -101,8 +101,11 @@ mod cluster;
 mod direct;
 mod image;
 mod options;
+mod value;
 
 pub(crate) use actor::{Actor, Fate};
+pub(crate) use bridge::Bridge;
 pub(crate) use cluster::{Away, Cluster};
 pub(crate) use image::Image;
 pub use options::{RayOptions, RayStrategy, RayTransport};
+pub(crate) use value::{Hole, Key, Stored, file_of, read_file};

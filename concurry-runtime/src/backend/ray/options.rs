@@ -82,6 +82,7 @@ pub struct RayOptions {
     python: Option<PathBuf>,
     place_timeout: Option<Duration>,
     transport: RayTransport,
+    reference_above: Option<usize>,
 }
 
 impl RayOptions {
@@ -172,12 +173,23 @@ impl RayOptions {
         self
     }
 
+    /// From how many bytes on the result of a call stays on the cluster where a call to another worker there is all that
+    /// it is for, or a [`RemoteRef`](crate::RemoteRef). By default 1 MiB; below it, what is asked for costs more than what
+    /// is saved. `usize::MAX` is never. By `ray://` none stays.
+    pub fn reference_above(mut self, bytes: usize) -> Self {
+        self.reference_above = Some(bytes);
+        self
+    }
+
     /// How calls and their answers travel. By default [`RayTransport::Auto`].
     pub fn transport(mut self, transport: RayTransport) -> Self {
         self.transport = transport;
         self
     }
 }
+
+/// What is large, in bytes, where nothing else is said.
+const LARGE: usize = 1 << 20;
 
 /// A cluster, and the Python that is to join it.
 #[derive(Clone, Debug, PartialEq)]
@@ -188,6 +200,11 @@ pub(super) struct Site {
 }
 
 impl Site {
+    /// Whether values can stay there: not where the cluster is reached by its client server.
+    pub(super) fn keeps_values(&self) -> bool {
+        !self.address.starts_with("ray://")
+    }
+
     /// As the bridge is told of it first.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
         let address = [("address".to_owned(), self.address.clone())];
@@ -220,6 +237,12 @@ pub(super) struct Hello {
 }
 
 impl RayOptions {
+    /// From how many bytes on a result is large; nothing where none is.
+    pub(super) fn large(&self) -> Option<u64> {
+        let bytes = self.reference_above.unwrap_or(LARGE);
+        (bytes < usize::MAX).then_some(bytes as u64)
+    }
+
     /// How frames travel.
     pub(super) fn way(&self) -> RayTransport {
         self.transport

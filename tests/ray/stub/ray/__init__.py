@@ -101,7 +101,7 @@ def get(ref, timeout=None):
     return ref.value
 
 
-def wait(refs, timeout=None):
+def wait(refs, num_returns=1, timeout=None):
     done = [ref for ref in refs if ref.done.wait(timeout)]
     return done, [ref for ref in refs if ref not in done]
 
@@ -207,13 +207,18 @@ class Actor:
 
     def call(self, name, args):
         ref = Ref()
+        try:
+            args = [get(arg) if isinstance(arg, Ref) else arg for arg in args]
+        except Exception as error:
+            ref.set(error=error)
+            return ref
         with self.lock:
             if self.dead:
                 ref.set(error=exceptions.ActorDiedError("The actor died."))
                 return ref
             self.last += 1
             self.refs[self.last] = ref
-            call = (self.last, name, [get(arg) if isinstance(arg, Ref) else arg for arg in args])
+            call = (self.last, name, args)
             if self.link is None:
                 self.waiting.append(call)
             else:
@@ -258,7 +263,7 @@ class Method:
 
 
 def send(link, what):
-    data = pickle.dumps(what)
+    data = pickle.dumps(what, protocol=5)
     link.sendall(struct.pack("<Q", len(data)) + data)
 
 
