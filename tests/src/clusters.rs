@@ -8,7 +8,7 @@ use std::process::Command;
 
 use concurry::{RayOptions, RayTransport};
 
-use crate::{TempDir, eventually, is_alive};
+use crate::{TempDir, eventually, is_alive, is_of_this_session};
 
 /// Whether the cluster is a real one.
 pub fn is_real() -> bool {
@@ -107,9 +107,9 @@ impl Interpreter {
     /// Waits until none of these processes is left, nor the bridge.
     #[track_caller]
     pub fn nothing_left(&self, processes: &[u32]) {
-        eventually("nothing is left", || {
-            !is_alive(self.bridge()) && processes.iter().all(|&process| !is_alive(process))
-        });
+        // Ray's own processes have sessions of their own.
+        let is_left = |pid| is_alive(pid) && (is_real() || is_of_this_session(pid));
+        eventually("nothing is left", || !is_left(self.bridge()) && !processes.iter().any(|&process| is_left(process)));
     }
 }
 

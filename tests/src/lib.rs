@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 use concurry::{Error, LoadBalancing, Mode, Result, TaskFuture, TimeoutScope};
 
 pub use census::{
-    Census, begun, census, children_of, freeze, is_alive, is_ignored, resident, states, thaw, time_on_cpu,
+    Census, begun, census, children_of, freeze, is_alive, is_ignored, is_of_this_session, resident, states, thaw,
+    time_on_cpu,
 };
 pub use chairs::{Chairs, Row, Seat, View};
 pub use events::next;

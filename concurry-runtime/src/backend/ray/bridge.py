@@ -63,6 +63,8 @@ STOWING = 60.0
 
 # What a guardian says comes in records: kind, length, bytes. (No `Struct`: this is sent along with the guardian.)
 RECORD = "<cI"
+# Of a value that a worker has left with it: the call's number, and the file's.
+KEPT = "<QI"
 
 
 class Refused(Exception):
@@ -219,6 +221,12 @@ class Guardian:
             return self._refused("its driver did not connect to it within %d s" % EXPECTED)
         return offer["answer"]
 
+    def _machine(self):
+        """On which machine this is, as far as processes there know each other by their numbers; and its own."""
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            booted = file.read().strip()
+        return [booted + os.readlink("/proc/self/ns/pid"), os.getpid()]
+
     def _node(self):
         import ray
 
@@ -330,7 +338,7 @@ class Guardian:
             thread.start()
         watch = self._read if caller is None else self._wait
         threading.Thread(target=watch, args=(generation, process, ours, heard), daemon=True).start()
-        return {"pid": process.pid, "direct": caller is not None}
+        return {"pid": process.pid, "direct": caller is not None, "at": self._machine()}
 
     def _put(self, generation, kind, data):
         with self.state:
@@ -390,9 +398,11 @@ class Guardian:
         ours.close()
 
     def _tell_end(self, generation, code, heard):
+        printed, kept = heard
+        # What it has left here is to be known before it is known to be gone. Nobody else has its end of that.
+        kept.join(PATIENCE)
         # What it wrote is in the pipes; programs that it has started may keep them open for as long as they like.
-        for thread in heard:
-            thread.join(0.3)
+        printed.join(0.3)
         if code < 0:
             try:
                 name = signal.Signals(-code).name
@@ -415,7 +425,7 @@ class Guardian:
             call = struct.unpack("<Q", said)[0]
             with self.state:
                 self.kept[generation, call] = files[0]
-            self._put(generation, b"K", said)
+            self._put(generation, b"K", struct.pack(KEPT, call, files[0]))
         with self.giving:
             values.close()
 
@@ -425,6 +435,25 @@ class Guardian:
             file = self.kept.pop((generation, call))
         try:
             return [pickle.PickleBuffer(mmap.mmap(file, 0, prot=mmap.PROT_READ))]
+        finally:
+            os.close(file)
+
+    def drop(self, generation, call):
+        """A value that the worker has left is not needed any more."""
+        with self.state:
+            file = self.kept.pop((generation, call), None)
+        if file is not None:
+            os.close(file)
+
+    def pass_on(self, generation, worker, call, process, file):
+        """Gives a value to the worker that is in a file of a process of this machine, without a copy; whether it could."""
+        try:
+            file = os.open("/proc/%d/fd/%d" % (process, file), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            self._say(generation, b"G", worker, call, b"", [file])
+            return True
         finally:
             os.close(file)
 
@@ -692,7 +721,7 @@ class Bridge:
         Guardian.started = group("control")(Guardian.started)
         Guardian.relay = group("control")(Guardian.relay)
         Guardian.kill = group("control")(Guardian.kill)
-        for name in ("take", "give", "lose", "forget"):
+        for name in ("take", "drop", "pass_on", "give", "lose", "forget"):
             setattr(Guardian, name, group("values")(getattr(Guardian, name)))
         Guardian.push = group("down")(Guardian.push)
         Guardian.drain = group("up")(Guardian.drain)
@@ -745,7 +774,10 @@ class Bridge:
 
     def value(self, key):
         with self.lock:
-            return self.values.setdefault(key, Value())
+            value = self.values.setdefault(key, Value())
+            if key[0] not in self.workers and key[0] != 0 and not value.came.is_set():
+                value.fail("the node on which it was left is gone")
+            return value
 
     def give(self, number, key, lost):
         with self.lock:
@@ -767,24 +799,25 @@ class Bridge:
                 # It is on its way, perhaps.
                 value.unwanted = True
             workers = [worker for worker in self.workers.values() if key in worker.given]
-        value.ref = None
+        value.end()
         for worker in workers:
             worker.take_back(key)
 
-    def keep(self, key, ref):
-        """A value has come. Nobody but this holds it on the cluster."""
+    def keep(self, key, **where):
+        """A value has come, and this is where it is."""
         with self.lock:
             value = self.values.setdefault(key, Value())
-            if value.unwanted:
+            value.put(**where)
+            unwanted = value.unwanted
+            if unwanted:
                 self.values.pop(key)
-            else:
-                value.ref = ref
-        value.came.set()
+        if unwanted:
+            value.end()
 
     def put(self, number, file):
         try:
             ref = self.ray.put([pickle.PickleBuffer(mmap.mmap(file, 0, prot=mmap.PROT_READ))])
-            self.keep((0, number), ref)
+            self.keep((0, number), ref=ref)
         except Exception as error:
             self.value((0, number)).fail("it could not be put there: %s" % first_lines(error))
         finally:
@@ -824,6 +857,10 @@ class Bridge:
         while not self.closing:
             self.driver.tell(BELL)
             time.sleep(BEAT)
+            with self.lock:
+                old = [value for value in self.values.values() if value.is_old()]
+            if old:
+                threading.Thread(target=lambda: [value.stow() for value in old], daemon=True).start()
 
     def close(self):
         """Ends all workers and leaves the cluster; whatever hangs meanwhile."""
@@ -905,25 +942,74 @@ class Pool:
 
 
 class Value:
-    """A value on the cluster, or one that is on its way there."""
+    """A value on the cluster, or one that is on its way there.
+
+    One that a worker has left is at first with its actor, from where other workers on that machine have it without a copy. It
+    becomes Ray's when it is needed elsewhere, when the actor is to end, and in any case after a moment.
+    """
 
     def __init__(self):
         self.came = threading.Event()
+        # Held while it goes from where it is to somewhere else.
+        self.lock = threading.Lock()
         self.ref = None
+        # The actor's seat, the actor, the worker's number, its call, and the number of the file.
+        self.source = None
+        # On which machine that is, and the actor's process.
+        self.at = None
+        self.since = None
         self.why = None
         self.unwanted = False
+
+    def put(self, ref=None, source=None, at=None):
+        self.ref, self.source, self.at = ref, source, at
+        self.since = time.monotonic()
+        if source is not None:
+            source[0].values.add(self)
+        self.came.set()
 
     def fail(self, why):
         self.why = why
         self.came.set()
 
+    def is_old(self):
+        return self.source is not None and time.monotonic() - self.since > BEAT
+
+    def stow(self):
+        """Has it be Ray's."""
+        with self.lock:
+            source, self.source = self.source, None
+            if source is not None:
+                seat, actor, worker, call, _ = source
+                self.ref = actor.take.remote(worker, call)
+                seat.values.discard(self)
+            return self.ref
+
     def await_ref(self):
         if not self.came.wait(STOWING):
             raise Lost("it did not come within %d s" % STOWING)
-        ref = self.ref
+        ref = self.stow()
         if ref is None:
             raise Lost(self.why or "it was given up")
         return ref
+
+    def end(self):
+        """Nobody needs it any more."""
+        with self.lock:
+            source, self.source = self.source, None
+            self.ref = None
+            if source is not None:
+                seat, actor, worker, call, _ = source
+                actor.drop.remote(worker, call)
+                seat.values.discard(self)
+
+    def pass_on(self, ray, actor, number, key, at):
+        """Gives it to a worker of the machine that it is on; whether it could."""
+        with self.lock:
+            if self.source is None or at is None or self.at[0] != at[0]:
+                return False
+            passed = actor.pass_on.remote(number, *key, self.at[1], self.source[4])
+            return ray.get(passed, timeout=SILENCE)
 
 
 class Seat:
@@ -931,14 +1017,16 @@ class Seat:
 
     def __init__(self):
         self.actor = None
-        # What is being taken over from it.
-        self.taking = []
+        # The values that are with it.
+        self.values = set()
 
     def end(self, ray):
         actor, self.actor = self.actor, None
-        taking, self.taking = self.taking, []
-        if taking:
-            ray.wait(taking, num_returns=len(taking), timeout=SILENCE)
+        refs = [value.stow() for value in list(self.values)]
+        # Without those that nobody needs any more by now.
+        refs = [ref for ref in refs if ref is not None]
+        if refs:
+            ray.wait(refs, num_returns=len(refs), timeout=SILENCE)
         if actor is not None:
             try:
                 ray.kill(actor)
@@ -970,6 +1058,8 @@ class Worker:
         # It is started, or never will be; and the keys of the values that it was given.
         self.settled = threading.Event()
         self.given = set()
+        # On which machine it is, and its actor's process.
+        self.at = None
 
     def live(self):
         ray = self.bridge.ray
@@ -1044,10 +1134,9 @@ class Worker:
                 elif kind == b"X":
                     return "ended", bytes(data).decode()
                 elif kind == b"K":
-                    for (call,) in struct.iter_unpack("<Q", data):
-                        ref = actor.take.remote(self.number, call)
-                        self.seat.taking = [old for old in self.seat.taking if not ray.wait([old], timeout=0)[0]] + [ref]
-                        self.bridge.keep((self.number, call), ref)
+                    for call, file in struct.iter_unpack(KEPT, data):
+                        source = (self.seat, actor, self.number, call, file)
+                        self.bridge.keep((self.number, call), source=source, at=self.at)
                 else:
                     printed(self.stderr if kind == b"E" else STDOUT, data)
 
@@ -1099,6 +1188,7 @@ class Worker:
         if "refused" in answer:
             raise Refused(answer["refused"])
         self.direct = answer["direct"]
+        self.at = answer["at"]
         self.placed = True
         self.settled.set()
         bridge.driver.tell(BEGUN, self.number, answer["pid"])
@@ -1146,7 +1236,9 @@ class Worker:
             return
         ray = self.bridge.ray
         try:
-            ray.get(actor.give.remote(self.number, *key, value.await_ref()))
+            value.came.wait(STOWING)
+            if not value.pass_on(ray, actor, self.number, key, self.at):
+                ray.get(actor.give.remote(self.number, *key, value.await_ref()))
         except Exception as error:
             actor.lose.remote(self.number, *key, first_lines(error))
 
