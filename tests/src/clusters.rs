@@ -69,6 +69,12 @@ impl Interpreter {
         Self::after(&variables, "python3")
     }
 
+    /// What stands in for Ray, with nodes whose ports are known outside as who listens at this path says.
+    pub fn with_nodes_behind(gateway: &Path) -> Self {
+        let variables = format!("export PYTHONPATH='{}' STUB_GATEWAY='{}'\n", stub().display(), gateway.display());
+        Self::after(&variables, "python3")
+    }
+
     /// `python`, which a shell comes to by `first`.
     fn after(first: &str, python: &str) -> Self {
         let own = TempDir::new();
