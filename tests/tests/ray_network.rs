@@ -3,6 +3,7 @@
 #![cfg(feature = "ray")]
 
 use std::os::unix::process::parent_id;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use concurry::prelude::*;
@@ -42,18 +43,27 @@ fn has_stub() -> bool {
     has_python() && !is_real()
 }
 
-/// A worker inside a call, with two behind it that were sent, and twenty that wait here. Then `strike` has at the network,
-/// which costs what was sent, and nothing else.
-fn costs_what_was_sent(transport: RayTransport, strike: impl FnOnce(&Gateway)) {
+/// A worker inside a call, with two behind it that are sent, and twenty that wait here. `strike` has at the network, before
+/// the two are sent and the one has an answer, or after they are and while it has none. It costs the three, and nothing
+/// else.
+fn costs_what_was_sent(transport: RayTransport, before: bool, strike: impl FnOnce(&Gateway)) {
     let (journal, gate, gateway) = (Journal::new(), Gate::new(), Gateway::new());
     let python = gateway.interpreter();
     let ray = python.options().transport(transport);
     let pool = Far::options().max_queued_tasks(3).ray(ray).init(journal.page()).unwrap();
     let (process, guardian) = pool.place().soon().unwrap();
-    let stays = pool.stay(0, gate.door());
-    let visitor = gate.visitor();
-    let calls: Vec<_> = [stays].into_iter().chain((1..23).map(|id| pool.note(id))).collect();
-    strike(&gateway);
+    let mut calls = vec![pool.stay(0, gate.door())];
+    let mut visitor = Some(gate.visitor());
+    let mut behind = (1..23).map(|id| pool.note(id));
+    if before {
+        strike(&gateway);
+        calls.extend(behind);
+        // It answers.
+        drop(visitor.take());
+    } else {
+        calls.extend(&mut behind);
+        strike(&gateway);
+    }
     eventually("the worker is gone", || !is_alive(process));
     drop(visitor);
     let outcomes = all_soon(calls);
@@ -77,16 +87,20 @@ fn costs_what_was_sent(transport: RayTransport, strike: impl FnOnce(&Gateway)) {
 #[test]
 fn a_connection_that_breaks_off_costs_what_was_sent() {
     if has_stub() {
-        costs_what_was_sent(RayTransport::Direct, Gateway::cut);
-        costs_what_was_sent(RayTransport::Auto, Gateway::cut);
+        costs_what_was_sent(RayTransport::Direct, false, Gateway::cut);
+        costs_what_was_sent(RayTransport::Auto, false, Gateway::cut);
     }
 }
 
-/// Takes half a minute, which is the time after which it is given up.
+/// Takes half a minute, which is the time after which it is given up: where nothing is on its way, and where something is.
 #[test]
-fn a_connection_that_falls_silent_is_given_up() {
+fn a_connection_that_falls_silent_costs_what_was_sent() {
     if has_stub() {
-        costs_what_was_sent(RayTransport::Direct, Gateway::silence);
+        thread::scope(|scope| {
+            for before in [false, true] {
+                scope.spawn(move || costs_what_was_sent(RayTransport::Direct, before, Gateway::silence));
+            }
+        });
     }
 }
 
@@ -153,6 +167,7 @@ struct Stuck {
     journal: Journal,
     python: Interpreter,
     left: [u32; 2],
+    gateway: Gateway,
 }
 
 impl Stuck {
@@ -166,7 +181,7 @@ impl Stuck {
         kill(Pid::from_raw(process.cast_signed()), Signal::SIGKILL).unwrap();
         eventually_is("the successor's node is connected to", (2, 2), || gateway.counts());
         let calls = (0..10).map(|id| pool.note(id)).collect();
-        Stuck { pool, calls, journal, python, left: [process, guardian] }
+        Stuck { pool, calls, journal, python, left: [process, guardian], gateway }
     }
 }
 
@@ -178,7 +193,7 @@ fn an_abort_does_not_wait_for_a_node_that_does_not_answer() {
     if !has_stub() {
         return;
     }
-    let Stuck { pool, calls, journal, python, left } = Stuck::new(RayTransport::Direct);
+    let Stuck { pool, calls, journal, python, left, gateway } = Stuck::new(RayTransport::Direct);
     let begun = Instant::now();
     pool.abort().unwrap();
     assert!(begun.elapsed() < SOON, "it took {:?}", begun.elapsed());
@@ -186,5 +201,34 @@ fn an_abort_does_not_wait_for_a_node_that_does_not_answer() {
         assert!(matches!(outcome, Err(Error::Stopped { .. })), "{outcome:?}");
     }
     python.nothing_left(&left);
-    assert_eq!(journal.numbers(), []);
+    assert_eq!((journal.numbers(), gateway.counts()), (vec![], (2, 2)));
+}
+
+#[test]
+fn a_stop_waits_for_a_node_that_does_not_answer_and_for_the_calls_behind_it() {
+    if !has_stub() {
+        return;
+    }
+    let Stuck { pool, calls, journal, python, left, gateway } = Stuck::new(RayTransport::Auto);
+    pool.stop().unwrap();
+    assert_eq!(all_ok(calls), (0..10).collect::<Vec<_>>());
+    python.nothing_left(&left);
+    assert_eq!((journal.numbers(), gateway.counts()), ((0..10).collect(), (2, 2)));
+}
+
+#[test]
+fn a_time_limit_of_init_holds_for_a_node_that_does_not_answer() {
+    if !has_stub() {
+        return;
+    }
+    let (journal, gateway) = (Journal::new(), Gateway::new());
+    gateway.close();
+    let python = gateway.interpreter();
+    let ray = python.options().transport(RayTransport::Direct);
+    let options = Far::options().max_workers(2).init_timeout(Duration::from_millis(500));
+    let begun = Instant::now();
+    let error = options.ray(ray).init(journal.page()).unwrap_err();
+    assert!(begun.elapsed() < SOON, "it took {:?}", begun.elapsed());
+    assert!(error.to_string().contains("init_timeout"), "{error}");
+    python.nothing_left(&[]);
 }

@@ -45,6 +45,8 @@ impl Offer {
         setsockopt(&stream, sockopt::TcpKeepIdle, &idle)?;
         setsockopt(&stream, sockopt::TcpKeepInterval, &again)?;
         setsockopt(&stream, sockopt::TcpKeepCount, &times)?;
+        // While something is on its way nobody looks after it, and sending it again goes on for a quarter of an hour.
+        setsockopt(&stream, sockopt::TcpUserTimeout, &(1000 * (idle + again * times)))?;
         stream.set_read_timeout(Some(patience))?;
         stream.write_all(&self.ours)?;
         let mut said = [0; HALF];
