@@ -3,8 +3,9 @@
 //! `CONCURRY_TEST_TRANSPORT` says, be it `relay` or `direct`, else as they do by default.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use concurry::{RayOptions, RayTransport};
 
@@ -116,6 +117,48 @@ impl Interpreter {
         eventually("nothing is left", || {
             !is_alive(self.bridge()) && processes.iter().all(|&process| !is_alive(process))
         });
+    }
+}
+
+/// A real cluster of a test's own, of two nodes, which ends with it. What it takes is where there is a real one anyway.
+#[derive(Debug)]
+pub struct OwnCluster {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    /// Where it is.
+    pub address: String,
+    /// The ids of its nodes.
+    pub nodes: Vec<String>,
+}
+
+impl OwnCluster {
+    /// Starts it.
+    pub fn start() -> Self {
+        let python = std::env::var("CONCURRY_PYTHON").unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/ray/cluster.py");
+        let mut child = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let address = words.next().expect("the cluster is not up");
+        OwnCluster { child, lines, address, nodes: words.collect() }
+    }
+
+    /// Has it do something, and waits until that is done.
+    #[track_caller]
+    pub fn order(&mut self, what: &str, which: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{what} {which}").unwrap();
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        assert!(line.ends_with(&format!(" {which}\n")), "{line}");
+    }
+}
+
+impl Drop for OwnCluster {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap();
     }
 }
 
