@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::parent_id;
+use std::process::Command;
 use std::time::Duration;
 
 use concurry::prelude::*;
-use concurry::{Error, RayOptions, RayStrategy};
+use concurry::{Error, RayOptions, RayStrategy, RayTransport};
 use concurry_tests::clusters::{Interpreter, OwnCluster, is_real};
-use concurry_tests::{Soon, all_ok, eventually, eventually_is, is_alive};
+use concurry_tests::{Door, Gate, Program, Soon, all_ok, all_soon, eventually, eventually_is, is_alive};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -19,16 +21,28 @@ struct Far;
 /// Where a worker is.
 type Spot = (String, u32, u32);
 
-#[worker(mode = "ray")]
+#[worker(mode = "ray", max_restarts = 100)]
 impl Far {
     /// The worker's node, its process, and that of its guardian.
     pub fn place(&self) -> Spot {
         (std::env::var("CONCURRY_NODE_ID").unwrap(), std::process::id(), parent_id())
     }
 
+    pub fn double(&self, x: u64) -> u64 {
+        2 * x
+    }
+
+    pub fn stay(&self, door: Door) {
+        door.knock();
+    }
+
     pub fn variable(&self, name: String) -> Option<String> {
         std::env::var(name).ok()
     }
+}
+
+fn send(signal: Signal, pid: u32) {
+    kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();
 }
 
 /// Whether a cluster is there.
@@ -109,7 +123,7 @@ fn gpus_are_shared_by_fractions_and_workers_know_theirs() {
     // A successor has what its predecessor had.
     let gpu = |index| pool.worker(index).variable("CUDA_VISIBLE_DEVICES".to_owned()).soon();
     let before = gpu(0).unwrap();
-    kill(Pid::from_raw(places[0].1.cast_signed()), Signal::SIGKILL).unwrap();
+    send(Signal::SIGKILL, places[0].1);
     eventually("it is missed", || pool.stats().restarts == 1);
     assert_eq!(gpu(0).unwrap(), before);
     pool.stop().unwrap();
@@ -204,7 +218,7 @@ fn a_cluster_of_the_pools_own_ends_with_it() {
     assert!(first.iter().all(|(_, process, guardian)| has(*process) && has(*guardian)), "{all:?}");
     // Those, the bridge, and what a cluster takes.
     assert!(all.len() > 6, "{all:?}");
-    kill(Pid::from_raw(bridge.cast_signed()), Signal::SIGKILL).unwrap();
+    send(Signal::SIGKILL, bridge);
     nothing_left(&all);
     // Another bridge has another cluster.
     let second = places();
@@ -212,5 +226,66 @@ fn a_cluster_of_the_pools_own_ends_with_it() {
     let all = descendants(python.bridge());
     assert!(all.len() > 6, "{all:?}");
     pool.stop().unwrap();
+    nothing_left(&all);
+}
+
+/// What lets others into the cluster who cannot reach all of it; it is killed when it is dropped.
+struct Server {
+    program: Program,
+    address: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        // Whoever has it next does not have it for long.
+        let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let cluster = std::env::var("RAY_ADDRESS").unwrap();
+        let mut command = Command::new(std::env::var("CONCURRY_PYTHON").unwrap());
+        command.args(["-m", "ray.util.client.server", "--mode", "proxy", "--address", &cluster]);
+        command.args(["--host", "127.0.0.1", "--port", &at.port().to_string()]);
+        let program = Program::start(&mut command);
+        eventually("the client server is up", || TcpStream::connect(at).is_ok());
+        Server { program, address: format!("ray://{at}") }
+    }
+}
+
+#[test]
+fn a_cluster_can_be_reached_by_its_client_server() {
+    if !has_cluster() {
+        return;
+    }
+    let (server, gate, python) = (Server::start(), Gate::new(), Interpreter::new());
+    let ray = python.options().address(&*server.address).transport(RayTransport::Relay);
+    let pool = Far::options().max_workers(2).max_queued_tasks(3).ray(ray.strategy(RayStrategy::Spread)).init().unwrap();
+    let places = all_ok((0..2).map(|index| pool.worker(index).place()));
+    assert_ne!(places[0].0, places[1].0);
+    assert_eq!(all_ok((0..200).map(|x| pool.double(x))), (0..200).map(|x| 2 * x).collect::<Vec<_>>());
+    let (node, process, guardian) = places[0].clone();
+    // Its process costs a call, and leaves it its place.
+    let stays = pool.worker(0).stay(gate.door());
+    let visitor = gate.visitor();
+    let behind: Vec<_> = (0..10).map(|x| pool.worker(0).double(x)).collect();
+    send(Signal::SIGKILL, process);
+    assert!(matches!(stays.soon(), Err(Error::WorkerDied { .. })));
+    drop(visitor);
+    assert_eq!(all_ok(behind), (0..10).map(|x| 2 * x).collect::<Vec<_>>());
+    let second = pool.worker(0).place().soon().unwrap();
+    assert!(second.0 == node && second.1 != process && second.2 == guardian, "{second:?}");
+    // Its actor costs what was sent.
+    let stays = pool.worker(0).stay(gate.door());
+    let visitor = gate.visitor();
+    let behind: Vec<_> = (0..10).map(|x| pool.worker(0).double(x)).collect();
+    send(Signal::SIGKILL, guardian);
+    assert!(matches!(stays.soon(), Err(Error::WorkerDied { .. })));
+    drop(visitor);
+    let outcomes = all_soon(behind);
+    assert!(outcomes[..2].iter().all(|outcome| matches!(outcome, Err(Error::WorkerDied { .. }))), "{outcomes:?}");
+    assert!((2..10).all(|x| outcomes[x].as_ref().is_ok_and(|double| *double == 2 * x as u64)), "{outcomes:?}");
+    assert_eq!((pool.stats().failed, pool.stats().restarts), (4, 2));
+    let third = pool.worker(0).place().soon().unwrap();
+    pool.stop().unwrap();
+    python.nothing_left(&[places[1].1, places[1].2, second.1, guardian, third.1, third.2]);
+    let all = descendants(server.program.pid());
+    drop(server);
     nothing_left(&all);
 }

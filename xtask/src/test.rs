@@ -221,7 +221,7 @@ fn on_a_cluster(bench: &mut Bench<'_>) -> Result<Outcome> {
         cluster.tell(&mut command);
         command.env(ray::TRANSPORT, transport);
         command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
-        for test in ray::TESTS {
+        for test in ray::TESTS.into_iter().chain((transport == "direct").then_some(ray::ITS_OWN)) {
             command.args(["--test", test]);
         }
         // Each has a bridge, which is a Python that loads all of Ray.
