@@ -241,7 +241,9 @@ impl Server {
         let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let cluster = std::env::var("RAY_ADDRESS").unwrap();
         let mut command = Command::new(std::env::var("CONCURRY_PYTHON").unwrap());
-        command.args(["-m", "ray.util.client.server", "--mode", "proxy", "--address", &cluster]);
+        // One process for all who come: that of the default forks for each, with threads of gRPC's running, and does not
+        // always survive that where there is much to do.
+        command.args(["-m", "ray.util.client.server", "--mode", "legacy", "--address", &cluster]);
         command.args(["--host", "127.0.0.1", "--port", &at.port().to_string()]);
         let program = Program::start(&mut command);
         eventually("the client server is up", || TcpStream::connect(at).is_ok());

@@ -229,7 +229,7 @@ fn on_a_cluster(bench: &mut Bench<'_>) -> Result<Outcome> {
         run_tests(bench, &mut command)
     });
     let outcome = outcome.and_then(|outcome| {
-        examples::hash_tree_on(bench.root, |command| cluster.tell(command))?;
+        examples::run_on(bench.root, |command| cluster.tell(command))?;
         Ok(outcome)
     });
     cluster.stop()?;
