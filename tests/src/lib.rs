@@ -10,6 +10,8 @@ mod chairs;
 pub mod clusters;
 mod events;
 mod gate;
+#[cfg(feature = "ray")]
+mod gateway;
 mod holds;
 mod journal;
 mod program;
@@ -28,6 +30,8 @@ pub use census::{
 pub use chairs::{Chairs, Row, Seat, View};
 pub use events::next;
 pub use gate::{Door, Gate, Visitor};
+#[cfg(feature = "ray")]
+pub use gateway::Gateway;
 pub use holds::{Bar, Latch, bar, bounded};
 pub use journal::{Journal, Page};
 pub use program::Program;

@@ -165,7 +165,7 @@ impl Launch {
             let relayed = sys::keep(socket.as_fd());
             let life = Life::Actor(actor.clone());
             born(&life);
-            let (kept, socket) = match cluster.connect(&actor) {
+            let (kept, socket) = match cluster.connect(&actor, &socket) {
                 None => (relayed, Arc::new(socket)),
                 Some(direct) => {
                     drop(relayed);

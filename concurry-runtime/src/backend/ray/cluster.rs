@@ -161,9 +161,9 @@ impl Cluster {
         Ok(Away { actor, socket, stderr })
     }
 
-    /// Connects to a worker's node, once the worker has its place; `None` where its frames go through the bridge, or it is
-    /// not to be.
-    pub(crate) fn connect(&self, actor: &Arc<Actor>) -> Option<Arc<UnixStream>> {
+    /// Connects to a worker's node, once the worker has its place; `None` where its frames go through the bridge, by
+    /// `relayed`, or it is not to be. The bridge ends `relayed` where the worker is ended meanwhile.
+    pub(crate) fn connect(&self, actor: &Arc<Actor>, relayed: &UnixStream) -> Option<Arc<UnixStream>> {
         let patience = match self.transport {
             RayTransport::Relay => return None,
             RayTransport::Auto => PATIENCE,
@@ -175,7 +175,7 @@ impl Cluster {
             actor.relay();
             return None;
         }
-        match offer.take(patience) {
+        match offer.take(patience, relayed) {
             Ok(socket) => {
                 let socket = Arc::new(socket);
                 actor.connected(&socket);

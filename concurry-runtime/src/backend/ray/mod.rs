@@ -84,7 +84,7 @@
 //! | worker process | its guardian, at once | [`Fate::Ended`]: all that it had said comes first, so the call that had begun fails, and the rest is run by its successor, which the same guardian starts |
 //! | guardian, or its node | an error of `drain`, or 10 s without a beat | [`Fate::Lost`]: what it had said last may be lost, so all calls that were sent fail, which is as many as `max_queued_tasks`; those that wait here do not. The process ends by the end of its socket. |
 //! | bridge | the end of its socket, or 20 s without a bell | the same for all workers of the pool; the next one is started by another bridge |
-//! | connection | its breaking off, or 25 s in which the other end's kernel did not answer | the worker is ended, and it is as with the guardian |
+//! | connection | its breaking off, or 25 s in which the other end's kernel did not answer or took nothing of what waits for it | the worker is ended, and it is as with the guardian |
 //! | driver | the end of the bridge's socket | the bridge ends its actors; they are ended by Ray where it cannot; the processes by the end of their sockets, or after 20 s during which nobody asked for them |
 //!
 //! Ray restarts nothing and retries nothing (`max_restarts=0`, `max_task_retries=0`): that is the pool's to decide.
