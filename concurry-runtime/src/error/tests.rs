@@ -115,3 +115,30 @@ fn the_causes_of_an_error_are_shown_where_they_are_asked_for() {
     assert_eq!(error.to_string(), "W could not be started: no: upper");
     assert_eq!(format!("{error:#}"), "W could not be started: no: upper: lower");
 }
+
+#[test]
+fn a_chain_says_everything_once() {
+    #[derive(Debug)]
+    struct Around(Error);
+    impl fmt::Display for Around {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("around")
+        }
+    }
+    impl std::error::Error for Around {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    let inner = Error::failed(Upper(Lower)).at("V", "n");
+    let error = Error::failed(Around(inner)).at("W", "m");
+    assert_eq!(error.downcast_ref::<Error>().and_then(Error::worker), Some("V"));
+    assert!(error.downcast_ref::<Upper>().is_some() && error.downcast_ref::<Lower>().is_some());
+    for error in [across(&error), error] {
+        assert_eq!(format!("{error:#}"), "W::m failed: around: V::n failed: upper: lower");
+        let chain = iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+        let texts: Vec<_> = chain.map(ToString::to_string).collect();
+        assert_eq!(texts, ["W::m failed: around", "V::n failed: upper", "lower"]);
+    }
+}
