@@ -188,6 +188,10 @@ pub enum Error {
     /// A limit that can never be met, or is not there.
     #[non_exhaustive]
     Limit {
+        /// The worker's type; empty outside of calls.
+        worker: Name,
+        /// The method; empty outside of calls.
+        method: Name,
         /// What is wrong with the request.
         message: String,
     },
@@ -288,7 +292,7 @@ impl Error {
     }
 
     pub(crate) fn limit(message: impl Into<String>) -> Self {
-        Error::Limit { message: message.into() }
+        Error::Limit { worker: NOWHERE, method: NOWHERE, message: message.into() }
     }
 
     pub(crate) fn config(message: impl Into<String>) -> Self {

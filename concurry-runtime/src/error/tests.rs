@@ -63,6 +63,7 @@ fn every_variant_survives_the_wire() {
         Error::invalid("i").at("W", "m"),
         Error::codec("c").at("W", "m"),
         Error::limit("l"),
+        Error::limit("l").at("W", "m"),
         Error::config("f"),
         Error::Ray { message: "r".into() },
     ];
@@ -98,6 +99,11 @@ fn an_error_tells_whose_call_it_was() {
     assert_eq!((stopped.worker(), stopped.method()), (Some("W[1]"), Some("m")));
     let init = Error::init_failed("no").at("W", "new");
     assert_eq!((init.worker(), init.method()), (Some("W"), None));
+    let limit = Error::limit("there is no limit `dbs`");
+    assert_eq!(limit.to_string(), "there is no limit `dbs`");
+    let limit = limit.at("W", "m");
+    assert_eq!((limit.worker(), limit.method()), (Some("W"), Some("m")));
+    assert_eq!(limit.to_string(), "W::m: there is no limit `dbs`");
     for nobody in [Error::config("x"), Error::limit("x"), Error::unsupported("x"), Error::stopped()] {
         assert_eq!((nobody.worker(), nobody.method()), (None, None), "{nobody:?}");
     }
