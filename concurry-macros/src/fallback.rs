@@ -26,6 +26,39 @@ pub(crate) fn block(mut block: ItemImpl) -> TokenStream {
     quote!(#block)
 }
 
+/// A trait's block. Its methods are in the outline as if they were the type's own, and so is the constructor that stands
+/// in the blocks `beside` it; where these are not known, or the outline could not be that simple, there is none.
+pub(crate) fn of_trait(attr: TokenStream, block: ItemImpl, beside: Option<Vec<ItemImpl>>) -> TokenStream {
+    let simple = |item: &ImplItem| matches!(item, ImplItem::Fn(_));
+    let Some(beside) = beside.filter(|_| block.generics.params.is_empty() && block.items.iter().all(simple)) else {
+        return self::block(block);
+    };
+    let mut own = ItemImpl { trait_: None, ..block.clone() };
+    for item in &mut own.items {
+        if let ImplItem::Fn(function) = item {
+            function.vis = parse_quote!(pub);
+        }
+    }
+    let functions = beside.into_iter().filter(|block| block.generics.params.is_empty()).flat_map(|block| block.items);
+    for item in functions {
+        match &item {
+            // The type's own, whatever it is, is what the calls are of.
+            ImplItem::Fn(function) if ["options", "init"].contains(&plain(&function.sig.ident).as_str()) => {
+                return self::block(block);
+            }
+            ImplItem::Fn(function) if function.sig.receiver().is_none() => own.items.push(item),
+            _ => {}
+        }
+    }
+    let mut ignored = Diagnostics::default();
+    let options = Options::read(attr, Place::Block, &mut ignored);
+    let Some(mut worker) = crate::parse::worker(options, own, &mut ignored) else { return self::block(block) };
+    crate::check::worker(&mut worker, &mut ignored);
+    worker.block = block;
+    crate::parse::strip(&mut worker.block);
+    self::worker(&worker)
+}
+
 /// A block with errors in it.
 pub(crate) fn worker(worker: &Worker) -> TokenStream {
     let block = &worker.block;

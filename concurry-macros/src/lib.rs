@@ -91,7 +91,8 @@ fn worker_block(attr: TokenStream, mut block: ItemImpl, mut diagnostics: Diagnos
     parse::twice(&mut block.attrs, "worker", &mut diagnostics);
     if let Some((_, path, _)) = &block.trait_ {
         diagnostics.at(path, Problem::TraitBlock);
-        return with(diagnostics, fallback::block(block));
+        let beside = earlier::beside(&block.self_ty);
+        return with(diagnostics, fallback::of_trait(attr, block, beside));
     }
     let options = Options::read(attr, Place::Block, &mut diagnostics);
     let Some(mut worker) = parse::worker(options, block.clone(), &mut diagnostics) else {

@@ -75,6 +75,11 @@ impl Faulty {
         Err(plain()).context("while testing").context("at the top")
     }
 
+    pub fn anyhow_of_another(&self) -> anyhow::Result<u64> {
+        let inner = Faulty::options().mode(Mode::Thread).init()?;
+        inner.anyhow().result().context("asking another")
+    }
+
     pub fn boxed(&self) -> Result<u64, Box<dyn StdError + Send + Sync>> {
         Err(Box::new(plain()))
     }
@@ -138,7 +143,8 @@ fn each(mut check: impl FnMut(Mode, &FaultyClient)) {
     }
 }
 
-fn chain(error: &Error) -> Vec<String> {
+/// What the method's own error comes from, which itself is in the text of `error`.
+fn causes(error: &Error) -> Vec<String> {
     std::iter::successors(error.source(), |error| (*error).source()).map(ToString::to_string).collect()
 }
 
@@ -148,7 +154,7 @@ fn a_plain_error_comes_back_as_itself_or_as_its_words() {
         let error = pool.plain().soon().unwrap_err();
         assert!(matches!(error, Error::Failed { .. }), "{mode}: {error:?}");
         assert_eq!(error.to_string(), "Faulty::plain failed: plain 7", "{mode}");
-        assert_eq!(chain(&error), ["plain 7", "invalid digit found in string"], "{mode}");
+        assert_eq!(causes(&error), ["invalid digit found in string"], "{mode}");
         assert!(error.is::<Plain>(), "{mode}: {error:?}");
         if mode == Mode::Process {
             let remote = error.downcast_ref::<RemoteError>().unwrap();
@@ -173,7 +179,7 @@ fn an_error_that_can_travel_comes_back_as_itself_everywhere() {
         let error = pool.portable(true).soon().unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&Portable::Caused { source: Cause }), "{mode}");
         assert_eq!(error.downcast_ref(), Some(&Cause), "{mode}: the cause has a type too");
-        assert_eq!(chain(&error), ["portable with a cause", "the cause"], "{mode}");
+        assert_eq!(causes(&error), ["the cause"], "{mode}");
         assert!(error.is::<Portable>() && error.is::<Cause>() && !error.is::<Plain>());
         assert!(error.downcast_ref::<RemoteError>().is_none());
     });
@@ -197,11 +203,11 @@ fn anyhow_and_boxes_are_looked_through() {
     each(|mode, pool| {
         let error = pool.anyhow().soon().unwrap_err();
         assert_eq!(error.to_string(), "Faulty::anyhow failed: at the top", "{mode}");
-        let words = ["at the top", "while testing", "plain 7", "invalid digit found in string"];
-        assert_eq!(chain(&error), words, "{mode}");
+        let words = ["while testing", "plain 7", "invalid digit found in string"];
+        assert_eq!(causes(&error), words, "{mode}");
         let boxed = pool.boxed().soon().unwrap_err();
         assert_eq!(boxed.to_string(), "Faulty::boxed failed: plain 7", "{mode}");
-        assert_eq!(chain(&boxed), &words[2..], "{mode}");
+        assert_eq!(causes(&boxed), &words[2..], "{mode}");
         for error in [error, boxed] {
             if mode == Mode::Process {
                 assert!(error.downcast_ref::<RemoteError>().is_some());
@@ -210,6 +216,22 @@ fn anyhow_and_boxes_are_looked_through() {
                 assert!(error.is::<ParseIntError>());
             }
         }
+    });
+}
+
+#[test]
+fn each_cause_is_shown_once() {
+    each(|mode, pool| {
+        let error = pool.anyhow().soon().unwrap_err();
+        let told = "Faulty::anyhow failed: at the top: while testing: plain 7: invalid digit found in string";
+        assert_eq!(format!("{error:#}"), told, "{mode}");
+        // Also where somebody else goes through the chain.
+        assert_eq!(format!("{:#}", anyhow::Error::new(error)), told, "{mode}");
+        let error = pool.anyhow_of_another().soon().unwrap_err();
+        let told = format!("Faulty::anyhow_of_another failed: asking another: {told}");
+        assert_eq!(format!("{error:#}"), told, "{mode}");
+        assert_eq!(error.downcast_ref::<Plain>().is_some(), mode != Mode::Process, "{mode}");
+        assert_eq!(format!("{:#}", anyhow::Error::new(error)), told, "{mode}");
     });
 }
 

@@ -54,8 +54,7 @@ fn a_constructor_s_own_error_comes_back() {
         assert_eq!(error.to_string(), "Choosy could not be started: its constructor failed: there is no bread here");
         assert_eq!(error.downcast_ref(), Some(&Missing { what: "bread".to_owned() }), "{mode}: {error:?}");
         assert!(error.is::<Missing>() && !error.is::<ParseIntError>());
-        let source = std::error::Error::source(&error).unwrap();
-        assert_eq!(source.to_string(), "there is no bread here");
+        assert!(std::error::Error::source(&error).is_none(), "it is in the text and has no cause");
     }
 }
 
@@ -83,7 +82,7 @@ fn a_constructor_s_error_that_cannot_travel_comes_back_as_its_words() {
         assert!(matches!(error, Error::InitFailed { .. }), "{mode}: {error:?}");
         assert!(error.to_string().contains("the text is no number"), "{error}");
         let chain: Vec<_> = chain_of(&error).iter().skip(1).map(ToString::to_string).collect();
-        assert_eq!(chain, ["the text is no number", "invalid digit found in string"], "{mode}");
+        assert_eq!(chain, ["invalid digit found in string"], "{mode}");
         assert_eq!(error.downcast_ref::<ParseIntError>().is_some(), mode != Mode::Process, "{mode}");
         assert_eq!(error.downcast_ref::<RemoteError>().is_some(), mode == Mode::Process, "{mode}");
         assert_eq!(Strict::options().mode(mode).init("4".to_owned()).unwrap().answer().soon().unwrap(), 42);

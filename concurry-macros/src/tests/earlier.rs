@@ -2,12 +2,24 @@
 
 use crate::earlier;
 
-/// What stands before the block whose attribute is marked by `@` in a source.
-fn before(ty: &str, source: &str) -> Option<earlier::Earlier> {
+/// A source without the `@` in it, and where that was.
+fn marked(source: &str) -> (String, usize, usize) {
     let at = source.find('@').unwrap();
     let line = source[..at].matches('\n').count() + 1;
     let column = source[..at].chars().rev().take_while(|c| *c != '\n').count() + 1;
-    earlier::find(&source.replace('@', ""), line, column, &syn::parse_str(ty).unwrap())
+    (source.replace('@', ""), line, column)
+}
+
+/// What stands before the block whose attribute is marked by `@` in a source.
+fn before(ty: &str, source: &str) -> Option<earlier::Earlier> {
+    let (text, line, column) = marked(source);
+    earlier::find(&text, line, column, &syn::parse_str(ty).unwrap())
+}
+
+/// How many inherent blocks stand beside the trait's whose attribute is marked by `@` in a source.
+fn beside(source: &str) -> Option<usize> {
+    let (text, line, column) = marked(source);
+    Some(earlier::find_beside(&text, line, column, &syn::parse_str("Counter").unwrap())?.len())
 }
 
 #[test]
@@ -65,4 +77,16 @@ fn a_place_that_is_not_in_the_file_is_no_place() {
         assert!(earlier::find(source, line, column, &ty).is_none());
     }
     assert!(earlier::find(source, 3, 1, &ty).is_some());
+}
+
+#[test]
+fn the_blocks_beside_one_of_a_trait_are_found_unless_the_type_has_a_worker() {
+    let source = "impl Counter {}\nimpl Other {}\n@#[worker]\nimpl Count for Counter {}\nimpl Clone for Counter {}\nmod a { impl Counter {} }\nimpl Counter {}";
+    assert_eq!(beside(source), Some(2));
+    assert_eq!(beside("@#[worker]\nimpl Count for Counter {}\n#[worker]\nimpl Clone for Counter {}"), Some(0));
+    for other in ["impl Counter", "impl Clone for Counter"] {
+        let source = format!("#[worker(local)]\n{other} {{}}\n@#[worker]\nimpl Count for Counter {{}}");
+        assert_eq!(beside(&source), None, "{source}");
+    }
+    assert_eq!(beside("@#[worker]\nimpl Count for Counter {}\n#[worker]\nimpl Counter {}"), None);
 }

@@ -22,6 +22,15 @@ impl Display for Place<'_> {
     }
 }
 
+/// `Worker::method: `, or nothing for what is about no call.
+struct Of<'a>(&'a Name, &'a Name);
+
+impl Display for Of<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() && self.1.is_empty() { Ok(()) } else { write!(f, "{}: ", Place(self.0, self.1)) }
+    }
+}
+
 /// ` (gave up after 3 attempts)`, or nothing for a call that was tried once.
 struct Tries(u32);
 
@@ -82,17 +91,11 @@ impl Display for Error {
                 if *max_pending == 1 { "call of its pool is" } else { "calls of its pool are" }
             ),
             Error::Invalid { worker, method, message, attempts } => {
-                if worker.is_empty() && method.is_empty() {
-                    write!(f, "{message}{}", Tries(*attempts))
-                } else {
-                    write!(f, "{}: {message}{}", Place(worker, method), Tries(*attempts))
-                }
+                write!(f, "{}{message}{}", Of(worker, method), Tries(*attempts))
             }
+            Error::Limit { worker, method, message } => write!(f, "{}{message}", Of(worker, method)),
             Error::Codec { worker, method, message } => write!(f, "{}: {message}", Place(worker, method)),
-            Error::Unsupported { message }
-            | Error::Limit { message }
-            | Error::Config { message }
-            | Error::Ray { message } => f.write_str(message),
+            Error::Unsupported { message } | Error::Config { message } | Error::Ray { message } => f.write_str(message),
         }
     }
 }

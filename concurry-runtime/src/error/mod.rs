@@ -11,6 +11,7 @@ mod wire;
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -187,6 +188,10 @@ pub enum Error {
     /// A limit that can never be met, or is not there.
     #[non_exhaustive]
     Limit {
+        /// The worker's type; empty outside of calls.
+        worker: Name,
+        /// The method; empty outside of calls.
+        method: Name,
         /// What is wrong with the request.
         message: String,
     },
@@ -287,7 +292,7 @@ impl Error {
     }
 
     pub(crate) fn limit(message: impl Into<String>) -> Self {
-        Error::Limit { message: message.into() }
+        Error::Limit { worker: NOWHERE, method: NOWHERE, message: message.into() }
     }
 
     pub(crate) fn config(message: impl Into<String>) -> Self {
@@ -323,14 +328,13 @@ impl Error {
     /// Modes that share memory keep the error itself; from a process it comes back where `E` is serializable, else
     /// as a [`RemoteError`].
     pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
-        let mut next = Some(self.failure()?.error());
-        while let Some(error) = next {
-            if let Some(found) = error.downcast_ref::<E>() {
-                return Some(found);
-            }
-            next = error.source();
-        }
-        None
+        let mut causes =
+            iter::successors(self.failure().map(Failure::error), |&error| match error.downcast_ref::<Error>() {
+                // One of ours inside of another error, whose `source` leaves the method's own error out.
+                Some(inner) => inner.failure().map(Failure::error),
+                None => error.source(),
+            });
+        causes.find_map(|error| error.downcast_ref::<E>())
     }
 
     /// Whether the method's own error is an `E`, has one among its causes, or is a [`RemoteError`] of that name.
@@ -382,8 +386,10 @@ impl Error {
 }
 
 impl std::error::Error for Error {
+    /// What the method's own error comes from. That error itself is told by this one's text already, and whoever shows a
+    /// whole chain would show it twice; [`Error::downcast_ref`] gives it.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.failure().map(Failure::error)
+        self.failure()?.error().source()
     }
 }
 

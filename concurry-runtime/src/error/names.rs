@@ -14,9 +14,10 @@ macro_rules! names {
             | Error::Stopped { worker, method }
             | Error::Full { worker, method, .. }
             | Error::Invalid { worker, method, .. }
+            | Error::Limit { worker, method, .. }
             | Error::Codec { worker, method, .. } => Some((worker, Some(method))),
             Error::InitFailed { worker, .. } => Some((worker, None)),
-            Error::Unsupported { .. } | Error::Limit { .. } | Error::Config { .. } | Error::Ray { .. } => None,
+            Error::Unsupported { .. } | Error::Config { .. } | Error::Ray { .. } => None,
         }
     };
 }
@@ -63,6 +64,12 @@ impl Error {
     /// The same error, naming `worker` and `method` where it does not name any yet.
     pub(crate) fn at(mut self, worker: impl Into<Name>, method: impl Into<Name>) -> Self {
         let (worker, method) = (worker.into(), method.into());
+        if let Error::Limit { worker: pool, .. } = &self
+            && !pool.is_empty()
+        {
+            // Limits that a pool cannot have are no method's affair.
+            return self;
+        }
         if let Error::TimedOut { scope: TimeoutScope::Wait, worker: waited_for, method: inside, .. } = &mut self {
             // A method waited for something that is no call, and passes its error on.
             if !waited_for.is_empty() && inside.is_empty() && !worker.is_empty() && !method.is_empty() {

@@ -63,6 +63,7 @@ fn every_variant_survives_the_wire() {
         Error::invalid("i").at("W", "m"),
         Error::codec("c").at("W", "m"),
         Error::limit("l"),
+        Error::limit("l").at("W", "m"),
         Error::config("f"),
         Error::Ray { message: "r".into() },
     ];
@@ -98,6 +99,11 @@ fn an_error_tells_whose_call_it_was() {
     assert_eq!((stopped.worker(), stopped.method()), (Some("W[1]"), Some("m")));
     let init = Error::init_failed("no").at("W", "new");
     assert_eq!((init.worker(), init.method()), (Some("W"), None));
+    let limit = Error::limit("there is no limit `dbs`");
+    assert_eq!(limit.to_string(), "there is no limit `dbs`");
+    let limit = limit.at("W", "m");
+    assert_eq!((limit.worker(), limit.method()), (Some("W"), Some("m")));
+    assert_eq!(limit.to_string(), "W::m: there is no limit `dbs`");
     for nobody in [Error::config("x"), Error::limit("x"), Error::unsupported("x"), Error::stopped()] {
         assert_eq!((nobody.worker(), nobody.method()), (None, None), "{nobody:?}");
     }
@@ -114,4 +120,31 @@ fn the_causes_of_an_error_are_shown_where_they_are_asked_for() {
     let error = Error::InitFailed { worker: "W".into(), message: "no".to_owned(), source: Some(source) };
     assert_eq!(error.to_string(), "W could not be started: no: upper");
     assert_eq!(format!("{error:#}"), "W could not be started: no: upper: lower");
+}
+
+#[test]
+fn a_chain_says_everything_once() {
+    #[derive(Debug)]
+    struct Around(Error);
+    impl fmt::Display for Around {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("around")
+        }
+    }
+    impl std::error::Error for Around {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    let inner = Error::failed(Upper(Lower)).at("V", "n");
+    let error = Error::failed(Around(inner)).at("W", "m");
+    assert_eq!(error.downcast_ref::<Error>().and_then(Error::worker), Some("V"));
+    assert!(error.downcast_ref::<Upper>().is_some() && error.downcast_ref::<Lower>().is_some());
+    for error in [across(&error), error] {
+        assert_eq!(format!("{error:#}"), "W::m failed: around: V::n failed: upper: lower");
+        let chain = iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+        let texts: Vec<_> = chain.map(ToString::to_string).collect();
+        assert_eq!(texts, ["W::m failed: around", "V::n failed: upper", "lower"]);
+    }
 }

@@ -69,7 +69,7 @@ impl From<&Error> for Told {
             Error::Unsupported { message } => (Kind::Unsupported, message.clone(), 1),
             Error::Invalid { message, attempts, .. } => (Kind::Invalid, message.clone(), *attempts),
             Error::Codec { message, .. } => (Kind::Codec, message.clone(), 1),
-            Error::Limit { message } => (Kind::Limit, message.clone(), 1),
+            Error::Limit { message, .. } => (Kind::Limit, message.clone(), 1),
             Error::Config { message } => (Kind::Config, message.clone(), 1),
             Error::Ray { message } => (Kind::Ray, message.clone(), 1),
         };
@@ -106,7 +106,7 @@ impl Told {
             Kind::Unsupported => Error::Unsupported { message },
             Kind::Invalid => Error::Invalid { worker, method, message, attempts },
             Kind::Codec => Error::Codec { worker, method, message },
-            Kind::Limit => Error::Limit { message },
+            Kind::Limit => Error::Limit { worker, method, message },
             Kind::Config => Error::Config { message },
             Kind::Ray => Error::Ray { message },
         }

@@ -49,7 +49,7 @@ impl Inside {
     /// Enters the span of the call of `context`.
     pub(crate) fn of(context: &CallContext) -> Self {
         let span = || Some(context.call.as_ref()?.span(context.attempt)?.entered());
-        Inside(told(span).flatten())
+        Inside(if is_on() { told(span).flatten() } else { None })
     }
 
     /// Enters a span of its own for the call of `context`, in a worker process.

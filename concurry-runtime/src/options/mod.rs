@@ -102,7 +102,7 @@ impl Options {
         let worker = self.worker;
         let (shared, own) = (self.limits.clone(), self.limits_per_worker.clone());
         let told = |error: Error| match error {
-            Error::Limit { message } => Error::limit(format!("{worker}: {message}")),
+            limit @ Error::Limit { .. } => limit.at(worker, ""),
             Error::Config { message } => Error::config(format!("{worker}: {message}")),
             other => other,
         };
