@@ -15,7 +15,9 @@ use serde::Serialize;
 
 #[cfg(feature = "ray")]
 use super::remote::{RemoteRef, Way};
-use super::slot::{Notify, Value};
+use super::slot::Notify;
+#[cfg(feature = "ray")]
+use super::slot::Value;
 use super::task_future::TaskFuture;
 #[cfg(feature = "ray")]
 use crate::backend::ray::{Bridge, Hole, Stored};
@@ -97,8 +99,9 @@ impl<T> Arg<T> {
         Self::new(State::Now(value))
     }
 
-    fn with(self, state: State<T>) -> Self {
-        Arg { state, ..self }
+    fn with(mut self, state: State<T>) -> Self {
+        self.state = state;
+        self
     }
 
     /// One that can be encoded by itself.
