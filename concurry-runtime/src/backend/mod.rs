@@ -157,9 +157,9 @@ pub(crate) trait Backend: Send + Sync {
     fn close(&self) {}
     /// Waits until it is gone.
     fn join(&self) {}
-    /// What its workers are behind, where they are on a cluster.
+    /// Where its workers are, if that is a cluster.
     #[cfg(feature = "ray")]
-    fn bridge(&self) -> Option<Arc<ray::Bridge>> {
+    fn site(&self) -> Option<Arc<dyn crate::far::Site>> {
         None
     }
 }

@@ -1,23 +1,22 @@
 //! [`CallCell`]: a call with its types.
 
+#[cfg(feature = "ray")]
+mod far;
+
 use std::any::{Any, TypeId, type_name};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "ray")]
-use super::payload::Composition;
 use super::payload::{Payload, Replay};
 use super::{AnyCall, Call, Header, Interrupt, Job, Phase, TimeoutFrom, here};
-#[cfg(feature = "ray")]
-use crate::backend::ray::{Bridge, Stored};
 use crate::bell::Watched;
 use crate::depth;
 use crate::error::{Error, Result, TimeoutScope};
-use crate::future::Outcome;
-use crate::future::argument::Waiting;
 #[cfg(feature = "ray")]
-use crate::future::remote::Far;
+use crate::far::{Composition, Site, Stored};
+use crate::future::Outcome;
+use crate::future::join::Waiting;
 use crate::future::slot::{Slot, Value};
 use crate::observe;
 use crate::panics::{self, dismiss};
@@ -35,7 +34,7 @@ pub(crate) struct CallCell<M, T> {
     /// The message was taken and there will be no other: nobody need look for what is left of it.
     spent: AtomicBool,
     slot: Slot<T>,
-    /// The value is for a call behind the same bridge, or to stay where it is.
+    /// The value is to stay where it is.
     #[cfg(feature = "ray")]
     stays: AtomicBool,
     /// How to decode the answer, for workers that do not share memory.
@@ -253,10 +252,7 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
     fn complete(&self, value: &mut dyn Any, job: &Job) {
         match value.downcast_mut::<Option<T>>().and_then(Option::take) {
             Some(value) => self.succeed(value, job),
-            None => {
-                let error = Error::codec(crate::worker::ANOTHER_TYPE);
-                self.fail_attempt(job.attempt(), error, Some(job));
-            }
+            None => self.fail_attempt(job.attempt(), Error::codec(crate::worker::ANOTHER_TYPE), Some(job)),
         }
     }
 
@@ -329,26 +325,17 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
 
     #[cfg(feature = "ray")]
     fn composition(&self) -> Option<Arc<Composition>> {
-        match &*self.payload() {
-            Payload::Composed(_, composition) => Some(composition.clone()),
-            _ => None,
-        }
+        self.lacks()
     }
 
     #[cfg(feature = "ray")]
     fn may_stay(&self) -> bool {
-        let judged = self.header.care().is_some_and(|care| care.judges(TypeId::of::<T>()));
-        self.stays.load(Ordering::Acquire) && !judged && !self.slot.has_callbacks()
+        self.is_for_there()
     }
 
     #[cfg(feature = "ray")]
     fn complete_far(&self, stored: Arc<Stored>, job: &Job) {
-        let Some((codec, decode)) = self.remote else { return };
-        if let Some(late) = self.lateness() {
-            return job.fail(late);
-        }
-        let far = Far { stored, codec, decode, names: (self.header.worker(), self.header.method_name()) };
-        self.settle(Some(job.attempt()), Value::Far(Box::new(far)), true, Some(job));
+        self.succeed_far(stored, job);
     }
 
     fn set_clock(self: Arc<Self>, from: TimeoutFrom, attempt: u32) {
@@ -435,11 +422,8 @@ impl<M: Send + 'static, T: Send + 'static> Outcome<T> for CallCell<M, T> {
     }
 
     #[cfg(feature = "ray")]
-    fn want_far(&self, target: Option<&Arc<Bridge>>) {
-        let own = self.header.ledger.bridge();
-        if own.is_some_and(|own| target.is_none_or(|target| Arc::ptr_eq(&own, target))) {
-            self.stays.store(true, Ordering::Release);
-        }
+    fn want_far(&self, target: Option<&Arc<dyn Site>>) {
+        self.stay_at(target);
     }
 
     fn help(&self) {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Call, Header, TimeoutFrom};
-#[cfg(feature = "ray")]
-use crate::backend::ray::Stored;
 use crate::error::Error;
+#[cfg(feature = "ray")]
+use crate::far::Stored;
 
 /// A worker's index in its pool, and which incarnation of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -37,14 +37,12 @@ pub(crate) use cell::{CallCell, DecodeFn};
 pub(crate) use course::Phase;
 use course::{Course, Word};
 pub(crate) use job::{Job, Place};
-#[cfg(feature = "ray")]
-pub(crate) use payload::Composition;
 pub(crate) use payload::{Payload, Replay};
 
-#[cfg(feature = "ray")]
-use crate::backend::ray::{Bridge, Stored};
 use crate::bell::Watched;
 use crate::error::Error;
+#[cfg(feature = "ray")]
+use crate::far::{Composition, Site, Stored};
 use crate::observe::Seen;
 use crate::worker::{Kind, Method};
 
@@ -88,9 +86,9 @@ pub(crate) trait Ledger: Send + Sync {
     fn retrying(&self, call: &Call, from: Phase, left: Option<Place>, delay: Duration);
     /// Whether a retry may still be made: the pool is not being given up.
     fn may_retry(&self) -> bool;
-    /// What its workers on a cluster are behind, if that is where they are.
+    /// Where its workers are, if that is a cluster.
     #[cfg(feature = "ray")]
-    fn bridge(&self) -> Option<Arc<Bridge>> {
+    fn site(&self) -> Option<Arc<dyn Site>> {
         None
     }
 }

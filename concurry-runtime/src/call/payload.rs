@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 #[cfg(feature = "ray")]
-use crate::backend::ray::Stored;
-use crate::future::argument::Waiting;
+use crate::far::Composition;
+use crate::future::join::Waiting;
 use crate::wire::codec::Codec;
 
 /// What a call asks for.
@@ -26,14 +26,6 @@ pub(crate) enum Payload<M> {
     Composed(Arc<Vec<u8>>, Arc<Composition>),
     /// Taken, or no longer needed.
     Gone,
-}
-
-/// What a message lacks: values that are on a cluster.
-#[cfg(feature = "ray")]
-pub(crate) struct Composition {
-    /// Where they belong, encoded.
-    pub(crate) holes: Vec<u8>,
-    pub(crate) values: Vec<Arc<Stored>>,
 }
 
 /// How a message is given to more than one attempt: by its `Clone`, or by encoding it.

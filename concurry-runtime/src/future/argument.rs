@@ -1,30 +1,22 @@
 //! Arguments of a stub: a value, or a future of one that the call then waits for without any thread.
 //!
-//! A call whose arguments are not all there holds them in a [`Join`]: each future tells it when it has settled, the
-//! last one (or the first error) hands everything on. Giving up the join cancels the futures that it owns, but for those
-//! that somebody asked to be shown: they have more to do than to be an argument.
+//! A call whose arguments are not all there holds them in a [`join`](super::join).
 
 #[cfg(feature = "ray")]
 use std::any::TypeId;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 
-#[cfg(feature = "ray")]
-use super::remote::{RemoteRef, Way};
 use super::slot::Notify;
 #[cfg(feature = "ray")]
 use super::slot::Value;
 use super::task_future::TaskFuture;
-#[cfg(feature = "ray")]
-use crate::backend::ray::{Bridge, Hole, Stored};
-use crate::depth;
 use crate::error::{Error, Result};
 #[cfg(feature = "ray")]
-use crate::panics;
+use crate::far::{Behind, Pieces, RemoteRef, Site, Stored, Way};
 #[cfg(feature = "ray")]
 use crate::wire::codec::{self, Codec};
 
@@ -116,54 +108,20 @@ impl<T> Arg<T> {
     }
 }
 
-/// What a call is put together of, some of whose arguments are on a cluster.
 #[cfg(feature = "ray")]
-#[doc(hidden)]
-#[derive(Default)]
-pub struct Pieces {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) holes: Vec<Hole>,
-    pub(crate) values: Vec<Arc<Stored>>,
-    /// How many bytes there may be.
-    pub(crate) most: usize,
-}
-
-/// Where workers are on a cluster.
-#[cfg(feature = "ray")]
-#[doc(hidden)]
-pub struct Behind<'a>(pub(crate) &'a Arc<Bridge>);
-
-#[cfg(feature = "ray")]
-impl Pieces {
-    fn add<T: 'static>(&mut self, argument: &Arg<T>, bridge: &Arc<Bridge>) -> Result<()> {
-        let way = match &argument.state {
+impl<T: 'static> Arg<T> {
+    /// Adds it to what a call at this site is put together of.
+    fn add_to(&self, pieces: &mut Pieces, site: &Arc<dyn Site>) -> Result<()> {
+        let way = match &self.state {
             State::Now(value) => {
-                let encode = argument.encode.ok_or_else(|| Error::codec("an argument cannot be encoded by itself"))?;
-                let (bytes, most) = (&mut self.bytes, self.most);
-                let done = panics::caught_text(|| encode(Codec::Bincode, value, bytes, most));
-                let done =
-                    done.unwrap_or_else(|why| Err(format!("cannot be encoded: its `Serialize` panicked: {why}")));
-                return done.map_err(|why| Error::codec(format!("an argument {why}")));
+                let encode = self.encode.ok_or_else(|| Error::codec("an argument cannot be encoded by itself"))?;
+                return pieces.add_value(|bytes, most| encode(Codec::Bincode, value, bytes, most));
             }
             State::Far(stored) => Way::Far(stored.clone()),
-            State::Shared(reference) => reference.way_to(bridge)?,
+            State::Shared(reference) => reference.way_to(site)?,
             State::Later(_) | State::Gone => return Err(Error::invalid("an argument's future gave no value")),
         };
-        let plain = TypeId::of::<T>() == TypeId::of::<Vec<u8>>();
-        match way {
-            Way::Far(stored) => {
-                self.holes.push(Hole { key: stored.key, at: self.bytes.len() as u64, plain });
-                self.values.push(stored);
-            }
-            Way::Here(bytes) => {
-                if plain {
-                    let length = codec::encode(Codec::Bincode, &(bytes.len() as u64)).map_err(Error::codec)?;
-                    self.bytes.extend_from_slice(&length);
-                }
-                self.bytes.extend_from_slice(&bytes);
-            }
-        }
-        Ok(())
+        pieces.add(way, TypeId::of::<T>() == TypeId::of::<Vec<u8>>())
     }
 }
 
@@ -255,7 +213,7 @@ impl<T: Clone, const N: usize> IntoArg<Vec<T>> for &[T; N] {
 
 /// Registers a watcher with a future; run outside the join's lock, since a settled future tells at once.
 #[doc(hidden)]
-pub struct Watch(Box<dyn FnOnce(Arc<dyn Notify>)>);
+pub struct Watch(pub(super) Box<dyn FnOnce(Arc<dyn Notify>)>);
 
 /// The arguments of one call, as nested pairs.
 pub trait Args: Send + 'static {
@@ -281,18 +239,18 @@ pub trait Args: Send + 'static {
     /// Why this thread must not wait for them all.
     #[doc(hidden)]
     fn refusal(&self) -> Option<Error>;
-    /// Those that need not come here are to stay where they are, if that is behind this bridge; whether that serves.
+    /// Those that need not come here are to stay where they are, if that is at this site; whether that serves.
     #[cfg(feature = "ray")]
     #[doc(hidden)]
-    fn stay(&self, bridge: &Behind<'_>) -> bool;
+    fn stay(&self, site: &Behind<'_>) -> bool;
     /// Has those that are elsewhere brought here; where it is to be `now`, this waits for it.
     #[cfg(feature = "ray")]
     #[doc(hidden)]
     fn come(&mut self, now: bool);
-    /// What a call behind this bridge is put together of, where some are there.
+    /// What a call at this site is put together of, where some are there.
     #[cfg(feature = "ray")]
     #[doc(hidden)]
-    fn pieces(&self, bridge: &Behind<'_>, into: &mut Pieces) -> Result<()>;
+    fn pieces(&self, site: &Behind<'_>, into: &mut Pieces) -> Result<()>;
     /// How many arguments there are.
     #[doc(hidden)]
     const COUNT: usize;
@@ -405,10 +363,10 @@ impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
     }
 
     #[cfg(feature = "ray")]
-    fn stay(&self, bridge: &Behind<'_>) -> bool {
-        let stays = self.0.encode.is_some() && self.1.stay(bridge);
+    fn stay(&self, site: &Behind<'_>) -> bool {
+        let stays = self.0.encode.is_some() && self.1.stay(site);
         if let (true, State::Later(future)) = (stays, &self.0.state) {
-            future.0.want_far(Some(bridge.0));
+            future.0.want_far(Some(site.0));
         }
         stays
     }
@@ -430,84 +388,10 @@ impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
     }
 
     #[cfg(feature = "ray")]
-    fn pieces(&self, bridge: &Behind<'_>, into: &mut Pieces) -> Result<()> {
-        into.add(&self.0, bridge.0)?;
-        self.1.pieces(bridge, into)
+    fn pieces(&self, site: &Behind<'_>, into: &mut Pieces) -> Result<()> {
+        self.0.add_to(into, site.0)?;
+        self.1.pieces(site, into)
     }
 
     const COUNT: usize = 1 + R::COUNT;
-}
-
-/// So far down a chain of calls is looked for one that must not be waited for.
-const FAR: usize = 100;
-
-/// Something that waits and can be told not to.
-pub(crate) trait Waiting: Send + Sync {
-    fn give_up(&self);
-    /// Why this thread must not wait for it too.
-    fn refusal(&self) -> Option<Error>;
-}
-
-/// Arguments that are not all there, and what to do once they are.
-struct Join<A, F> {
-    held: Mutex<Option<(A, F)>>,
-    left: AtomicUsize,
-}
-
-impl<A, F> Join<A, F> {
-    fn lock(&self) -> MutexGuard<'_, Option<(A, F)>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<A: Args, F: FnOnce(Result<A>) + Send + 'static> Notify for Join<A, F> {
-    fn notify(self: Arc<Self>, position: usize) {
-        let last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
-        let taken = {
-            let mut held = self.lock();
-            let failed = held.as_ref().is_some_and(|(args, _)| args.failed(position));
-            if last || failed { held.take().map(|held| (held, failed)) } else { None }
-        };
-        let Some(((mut args, then), failed)) = taken else { return };
-        if failed {
-            if let Err(error) = args.arrive(position) {
-                args.abandon();
-                then(Err(error));
-            }
-            return;
-        }
-        let mut result = Ok(());
-        for position in 0..A::COUNT {
-            result = result.and_then(|()| args.arrive(position));
-        }
-        then(result.map(|()| args));
-    }
-}
-
-impl<A: Args, F: Send> Waiting for Join<A, F> {
-    fn give_up(&self) {
-        let held = self.lock().take();
-        if let Some((args, _then)) = held {
-            args.abandon();
-        }
-    }
-
-    fn refusal(&self) -> Option<Error> {
-        depth::within(FAR, || self.lock().as_ref().and_then(|(args, _)| args.refusal())).flatten()
-    }
-}
-
-/// Calls `then` with `args` once all are there, or with the first error to happen.
-pub(crate) fn gather_args<A, F>(args: A, then: F) -> Arc<dyn Waiting>
-where
-    A: Args,
-    F: FnOnce(Result<A>) + Send + 'static,
-{
-    let mut watches = Vec::new();
-    args.watches(0, &mut watches);
-    let join = Arc::new(Join { left: AtomicUsize::new(watches.len()), held: Mutex::new(Some((args, then))) });
-    for watch in watches {
-        (watch.0)(join.clone());
-    }
-    join
 }

@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::slot::{Notify, Slot, Value};
-#[cfg(feature = "ray")]
-use crate::backend::ray::Bridge;
 use crate::call::here;
 use crate::error::{Error, Result, TimeoutScope};
+#[cfg(feature = "ray")]
+use crate::far::Site;
 use crate::panics;
 
 /// A number that no other call of this process has.
@@ -51,9 +51,9 @@ pub(crate) trait Outcome<T>: Send + Sync {
     fn cancel_asked(&self) -> bool;
     /// Worker and method, for errors.
     fn names(&self) -> (&'static str, &'static str);
-    /// Its value is only to go to a call behind this bridge, or to stay wherever it is: it need not come here.
+    /// Its value is only to go to a call at this site, or to stay wherever it is: it need not come here.
     #[cfg(feature = "ray")]
-    fn want_far(&self, _target: Option<&Arc<Bridge>>) {}
+    fn want_far(&self, _target: Option<&Arc<dyn Site>>) {}
     /// This thread is about to wait for it, and may help for a moment instead.
     fn help(&self) {}
     /// Why this thread must not block until it is there: nobody else would see to it.

@@ -10,16 +10,12 @@ use serde::de::DeserializeOwned;
 use super::core::Core;
 use super::room::{Entry, Held};
 use super::{Pool, Reserve};
-#[cfg(feature = "ray")]
-use crate::backend::ray::Bridge;
-#[cfg(feature = "ray")]
-use crate::call::Composition;
 use crate::call::{AnyCall, CallCell, Care, DecodeFn, Header, Ledger, More, NONE, Payload, Replay};
 use crate::context;
 use crate::error::{Error, Result};
-use crate::future::{Args, TaskFuture, gather_args};
 #[cfg(feature = "ray")]
-use crate::future::{Behind, Pieces};
+use crate::far::{Behind, Pieces, Site};
+use crate::future::{Args, TaskFuture, gather_args};
 #[cfg(feature = "ray")]
 use crate::mode::Mode;
 use crate::observe::Seen;
@@ -241,7 +237,7 @@ impl<W: Worker> Client<W> {
                 #[cfg(feature = "ray")]
                 let mut args = args;
                 #[cfg(feature = "ray")]
-                let bridge = self.stay(&mut args);
+                let site = self.stay(&mut args);
                 let upstream = gather_args(args, {
                     let (cell, core) = (cell.clone(), core.clone());
                     let wire = self.remote;
@@ -253,7 +249,7 @@ impl<W: Worker> Client<W> {
                                     let payload = match args.ready() {
                                         Ok(values) => pack(wire, cell.header(), build(values), most),
                                         #[cfg(feature = "ray")]
-                                        Err(args) => compose(method, &args, bridge.as_ref(), most),
+                                        Err(args) => compose(method, &args, site.as_ref(), most),
                                         #[cfg(not(feature = "ray"))]
                                         Err(_) => Err(Error::invalid("an argument's future gave no value")),
                                     };
@@ -279,16 +275,16 @@ impl<W: Worker> Client<W> {
         }
     }
 
-    /// Has arguments stay where they are, if that is behind the bridge that this returns, and else come here.
+    /// Has arguments stay where they are, if that is the site that this returns, and else come here.
     #[cfg(feature = "ray")]
-    fn stay<A: Args>(&self, args: &mut A) -> Option<Arc<Bridge>> {
+    fn stay<A: Args>(&self, args: &mut A) -> Option<Arc<dyn Site>> {
         let composes = self.remote.is_some_and(|wire| wire.codec == Codec::Bincode);
-        let bridge = if composes { self.pool.core().bridge() } else { None };
-        let bridge = bridge.filter(|bridge| args.stay(&Behind(bridge)));
-        if bridge.is_none() {
+        let site = if composes { self.pool.core().site() } else { None };
+        let site = site.filter(|site| args.stay(&Behind(site)));
+        if site.is_none() {
             args.come(false);
         }
-        bridge
+        site
     }
 
     /// A client whose first call has a place.
@@ -325,16 +321,14 @@ impl<W: Worker> Client<W> {
     }
 }
 
-/// A message some of whose arguments are on a cluster. It is encoded like the variant of an enum, piece by piece.
+/// A message some of whose arguments are on a cluster.
 #[cfg(feature = "ray")]
-fn compose<A: Args, M>(method: usize, args: &A, bridge: Option<&Arc<Bridge>>, most: usize) -> Result<Payload<M>> {
-    let bridge = bridge.ok_or_else(|| Error::invalid("an argument's future gave no value"))?;
-    let variant = u32::try_from(method).unwrap_or(u32::MAX);
-    let mut pieces = Pieces { most, ..Pieces::default() };
-    codec::encode_into(Codec::Bincode, &variant, &mut pieces.bytes, most).map_err(Error::codec)?;
-    args.pieces(&Behind(bridge), &mut pieces)?;
-    let holes = codec::encode(Codec::Bincode, &pieces.holes).map_err(Error::codec)?;
-    Ok(Payload::Composed(Arc::new(pieces.bytes), Arc::new(Composition { holes, values: pieces.values })))
+fn compose<A: Args, M>(method: usize, args: &A, site: Option<&Arc<dyn Site>>, most: usize) -> Result<Payload<M>> {
+    let site = site.ok_or_else(|| Error::invalid("an argument's future gave no value"))?;
+    let mut pieces = Pieces::of(method, most)?;
+    args.pieces(&Behind(site), &mut pieces)?;
+    let (bytes, lacks) = pieces.into_message()?;
+    Ok(Payload::Composed(Arc::new(bytes), Arc::new(lacks)))
 }
 
 /// A message, in the form in which its call carries it: where it is sent, in so many bytes at most.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::core::{ABORTED, Core, Engine};
 use super::lane::Status;
 use super::stats::add;
-#[cfg(feature = "ray")]
-use crate::backend::ray::Bridge;
 use crate::call::{Call, Header, Interrupt, Ledger, NONE, Phase, Place};
 use crate::error::Error;
+#[cfg(feature = "ray")]
+use crate::far::Site;
 
 impl Core {
     /// The worker of `place` has room for one more.
@@ -42,9 +42,9 @@ impl Core {
 
 impl Ledger for Core {
     #[cfg(feature = "ray")]
-    fn bridge(&self) -> Option<Arc<Bridge>> {
+    fn site(&self) -> Option<Arc<dyn Site>> {
         match &self.engine {
-            Engine::Workers(backend) => backend.bridge(),
+            Engine::Workers(backend) => backend.site(),
             Engine::Inline(_) => None,
         }
     }

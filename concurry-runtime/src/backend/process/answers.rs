@@ -1,15 +1,17 @@
-//! How the answers of a worker come to their calls: by its reader, or by whoever waits for one of them.
+//! How the answers of a worker come to their calls: by its reader, or by whoever waits for one of them; and how what it asks
+//! for comes to it.
 
-#[cfg(feature = "ray")]
 use std::sync::Arc;
 
 use super::link::ProcessLink;
-#[cfg(feature = "ray")]
-use crate::backend::ray::Stored;
+use crate::backend::Link;
 use crate::call::Job;
 use crate::error::Told;
+#[cfg(feature = "ray")]
+use crate::far::Stored;
 use crate::fault::Point;
 use crate::fork::is_fork;
+use crate::limits::{Desk, Holder, Local};
 use crate::panics;
 use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{Head, Kind};
@@ -119,6 +121,25 @@ impl ProcessLink {
         self.fault(Point::Heard);
         let job = self.state().sent.take(head.id);
         told(job, head)
+    }
+}
+
+impl ProcessLink {
+    /// Asks for limits on behalf of this worker.
+    pub(super) fn desk(&self, local: Arc<Local>) -> Desk {
+        let me = self.me.clone();
+        Desk::new(local, Holder::worker().worker, move |answer| {
+            let Some(link) = me.upgrade() else { return };
+            match codec::encode(Codec::Bincode, &answer) {
+                Ok(bytes) => {
+                    link.write(link.state(), Head::plain(Kind::Granted, bytes.len()), &bytes);
+                }
+                // It is ours and small; a worker that gets no answer would wait for ever.
+                Err(_) => {
+                    link.kill();
+                }
+            }
+        })
     }
 }
 

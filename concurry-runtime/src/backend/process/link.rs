@@ -13,32 +13,28 @@ use super::mark::Mark;
 use super::nursery::Nursery;
 use super::sent::Sent;
 use super::status;
-#[cfg(feature = "ray")]
-use crate::backend::ray::Stored;
 use crate::backend::{End, Link, broken};
-#[cfg(feature = "ray")]
-use crate::call::Composition;
 use crate::call::{Call, Header, Interrupt, Job, later};
 use crate::error::{Death, Error, Result};
+#[cfg(feature = "ray")]
+use crate::far::Stored;
 use crate::fault::{Faults, Point};
 use crate::fork::is_fork;
-use crate::limits::{Desk, Holder, Local};
 use crate::timer::{self, Alarm};
-use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{Head, Kind};
 use crate::wire::link::{Down, Outbox, Reading};
 
 #[derive(Default)]
 pub(super) struct State {
     pub(super) sent: Sent,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     /// Among what is in the outbox is something that must not wait until the worker has time.
     urgent: bool,
     down: Option<Down>,
     /// What the worker says, for whoever waits for it.
     pub(super) reading: Option<Arc<Reading>>,
     /// What the worker lives in, until that is about to be reaped.
-    life: Option<Life>,
+    pub(super) life: Option<Life>,
     /// Ended or killed: nothing is written any more.
     closed: bool,
     /// The worker was told to end.
@@ -101,7 +97,7 @@ impl State {
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) struct ProcessLink {
-    me: Weak<ProcessLink>,
+    pub(super) me: Weak<ProcessLink>,
     /// Where its process comes from, if it is not started.
     nursery: Option<Arc<Nursery>>,
     state: Mutex<State>,
@@ -152,10 +148,7 @@ impl ProcessLink {
         let mut state = self.state();
         state.mark = Some(mark);
         #[cfg(feature = "ray")]
-        if let Life::Actor(actor) = &life {
-            let compositions = state.sent.jobs().filter_map(|job| job.call().composition());
-            compositions.for_each(|composition| composition.values.iter().for_each(|value| actor.give(value)));
-        }
+        state.give_all(&life);
         state.life = Some(life);
         !state.killed
     }
@@ -188,7 +181,7 @@ impl ProcessLink {
     }
 
     /// Sends a frame that the worker is to see even while it is busy.
-    fn write(&self, mut state: MutexGuard<'_, State>, head: Head, bytes: &[u8]) {
+    pub(super) fn write(&self, mut state: MutexGuard<'_, State>, head: Head, bytes: &[u8]) {
         if is_fork() {
             // The ring is its parent's as well.
             return;
@@ -264,43 +257,6 @@ impl ProcessLink {
         End::Died { death, running: self.take_running(begun) }
     }
 
-    /// Sends a call some of whose arguments are on the cluster, and has the worker given these.
-    #[cfg(feature = "ray")]
-    fn send_composed(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        head: Head,
-        message: Arc<Vec<u8>>,
-        composition: &Composition,
-    ) {
-        if let Some(Life::Actor(actor)) = &state.life {
-            composition.values.iter().for_each(|value| actor.give(value));
-        }
-        state.outbox.frame(Head::plain(Kind::With, composition.holes.len()), &composition.holes);
-        state.outbox.message(head, message);
-        let left = self.flush(&mut state);
-        drop(state);
-        self.wake_reader(left);
-    }
-
-    /// Tells the worker whether the value of the job of this number, which is so large, is to come here.
-    #[cfg(feature = "ray")]
-    pub(super) fn place_value(&self, number: u64, bytes: &[u8]) -> Result<(), String> {
-        let size =
-            bytes.try_into().map(u64::from_le_bytes).map_err(|_| "it told of a large value, but not how large")?;
-        let mut state = self.state();
-        let stays = state.sent.get(number).is_some_and(|job| job.call().may_stay());
-        let promised = match &state.life {
-            Some(Life::Actor(actor)) if stays => actor.leaves(number, size),
-            _ => None,
-        };
-        let kind = if promised.is_some() { Kind::Keep } else { Kind::Send };
-        let old = std::mem::replace(&mut state.promised, promised);
-        self.write(state, Head::about(kind, number, 0), &[]);
-        drop(old);
-        Ok(())
-    }
-
     /// Ends the process, if the job of this number is what it is busy with.
     fn lose_patience(&self, number: u64) {
         let state = self.state();
@@ -309,23 +265,6 @@ impl ProcessLink {
         if let (true, true, Some(life)) = (busy, waiting, &state.life) {
             life.end_now();
         }
-    }
-
-    /// Asks for limits on behalf of this worker.
-    pub(super) fn desk(&self, local: Arc<Local>) -> Desk {
-        let me = self.me.clone();
-        Desk::new(local, Holder::worker().worker, move |answer| {
-            let Some(link) = me.upgrade() else { return };
-            match codec::encode(Codec::Bincode, &answer) {
-                Ok(bytes) => {
-                    link.write(link.state(), Head::plain(Kind::Granted, bytes.len()), &bytes);
-                }
-                // It is ours and small; a worker that gets no answer would wait for ever.
-                Err(_) => {
-                    link.kill();
-                }
-            }
-        })
     }
 
     /// The call that was sent under this number, and which attempt of it.

@@ -23,6 +23,8 @@
 
 mod answers;
 mod child;
+#[cfg(feature = "ray")]
+mod far;
 mod hook;
 mod kills;
 mod launch;
@@ -57,9 +59,11 @@ use self::launch::{Choices, Launch};
 use self::link::ProcessLink;
 use self::nursery::Nursery;
 #[cfg(feature = "ray")]
-use super::ray::{Bridge, Cluster};
+use super::ray::Cluster;
 use super::{Backend, Host, Place, Recipe, Started};
 use crate::error::{Error, Result};
+#[cfg(feature = "ray")]
+use crate::far::Site;
 use crate::fault::Point;
 use crate::options::Settings;
 use crate::panics;
@@ -139,8 +143,8 @@ impl Backend for Processes {
     }
 
     #[cfg(feature = "ray")]
-    fn bridge(&self) -> Option<Arc<Bridge>> {
-        self.cluster.as_ref()?.bridge()
+    fn site(&self) -> Option<Arc<dyn Site>> {
+        self.cluster.as_ref()?.site()
     }
 
     fn join(&self) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::bridge::Bridge;
 use super::direct::Offer;
-use super::value::{Key, Stored};
 use crate::call::later;
+use crate::far::{Key, Site, Stored};
 use crate::timer::{self, Alarm};
 
 /// How long what a worker said last may be on its way after it is known how the worker has ended.
@@ -166,14 +166,18 @@ impl Actor {
         told.torn |= told.socket.strong_count() > 0;
     }
 
+    fn site(&self) -> Arc<dyn Site> {
+        self.bridge.clone()
+    }
+
     /// Has it given a value that is on the cluster.
     pub(crate) fn give(&self, stored: &Stored) {
-        self.bridge.give(self.number, stored.key, !stored.is_behind(&self.bridge));
+        self.bridge.give(self.number, stored.key, !stored.is_at(&self.site()));
     }
 
     /// The value of the call of this number, which it is about to leave on its node.
     pub(crate) fn leaves(&self, call: u64, size: u64) -> Option<Arc<Stored>> {
-        Stored::new(&self.bridge, Key { worker: self.number, call }, size)
+        Stored::new(self.site(), Key { worker: self.number, call }, size)
     }
 
     /// Ends it at once. The bridge sees to it that it is gone soon, whatever its node does; and whoever hears the bridge

@@ -18,15 +18,13 @@ use super::actor::{Actor, Fate};
 use super::direct::Offer;
 use super::image::Image;
 use super::options::{Hello, Site};
-use super::value::{Key, read_file};
+use super::values::give_up;
 use crate::backend::process::{Kept, Message, Tail, keep, receive};
 use crate::error::{Error, Indented, Result};
+use crate::far::Then;
 use crate::panics;
 use crate::wire::frame::{Head, Kind};
 use crate::wire::link::write_frame;
-
-/// What is done with a value that was brought here.
-type Then = Box<dyn FnOnce(Result<Vec<u8>>) + Send>;
 
 /// What the interpreter runs.
 const SOURCE: &str = include_str!("bridge.py");
@@ -47,28 +45,28 @@ const DEAF: Duration = Duration::from_secs(5);
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// The process, until it is reaped.
     child: Option<Child>,
     image: Option<Image>,
     /// Why it is over.
-    over: Option<String>,
+    pub(super) over: Option<String>,
     /// It was told to end.
     leaving: bool,
     /// How many have to do with it. Without any it is to end.
     users: usize,
     /// The number of the worker or pool before.
-    last: u64,
+    pub(super) last: u64,
     actors: HashMap<u64, Arc<Actor>>,
     /// The pools whose workers are not gone yet.
     pools: HashSet<u64>,
     /// Who waits for values that are brought here.
-    fetches: HashMap<u64, Then>,
+    pub(super) fetches: HashMap<u64, Then>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// A bridge to Ray.
-pub(crate) struct Bridge {
+pub(super) struct Bridge {
     socket: UnixStream,
     /// Held while a frame is written.
     writing: Mutex<()>,
@@ -138,7 +136,7 @@ impl Bridge {
         Ok(bridge)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -154,6 +152,22 @@ impl Bridge {
             state.users += 1;
         }
         there
+    }
+
+    /// One less has to do with it. After the last it ends all workers and itself.
+    pub(super) fn leave(&self) {
+        let mut state = self.state();
+        state.users = state.users.saturating_sub(1);
+        if state.users > 0 || state.leaving {
+            return;
+        }
+        state.leaving = true;
+        if state.image.is_none() {
+            kill(&mut state);
+        } else {
+            drop(state);
+            self.tell(Kind::Stop, 0, &[], &[]);
+        }
     }
 
     /// Waits until it has joined the cluster, for the sake of this type of workers.
@@ -238,22 +252,6 @@ impl Bridge {
         self.tell(Kind::Leave, number, order.as_bytes(), &[]);
     }
 
-    /// One less has to do with it. After the last it ends all workers and itself.
-    pub(super) fn leave(&self) {
-        let mut state = self.state();
-        state.users = state.users.saturating_sub(1);
-        if state.users > 0 || state.leaving {
-            return;
-        }
-        state.leaving = true;
-        if state.image.is_none() {
-            kill(&mut state);
-        } else {
-            drop(state);
-            self.tell(Kind::Stop, 0, &[], &[]);
-        }
-    }
-
     /// Waits until it is gone, if it is on its way there.
     pub(super) fn await_end(&self) {
         let mut state = self.state();
@@ -264,44 +262,7 @@ impl Bridge {
         }
     }
 
-    /// Has a value brought to a worker, once; `lost` where it is known that it is not there any more.
-    pub(super) fn give(&self, worker: u64, key: Key, lost: bool) {
-        let order = format!("worker\0{}\0call\0{}\0lost\0{}\0", key.worker, key.call, u8::from(lost));
-        self.tell(Kind::Give, worker, order.as_bytes(), &[]);
-    }
-
-    /// A value is not needed any more.
-    pub(super) fn forget(&self, key: Key) {
-        self.tell(Kind::Forget, key.worker, format!("call\0{}\0", key.call).as_bytes(), &[]);
-    }
-
-    /// Has what is in a file put on the cluster; its number.
-    pub(super) fn put(&self, file: RawFd) -> u64 {
-        let mut state = self.state();
-        state.last += 1;
-        let number = state.last;
-        drop(state);
-        self.tell(Kind::Put, number, &[], &[file]);
-        number
-    }
-
-    /// Has a value brought here. `then` is called once, on the thread that hears this.
-    pub(super) fn fetch(&self, key: Key, then: Then) {
-        let mut state = self.state();
-        if let Some(why) = &state.over {
-            let error = lost(why);
-            drop(state);
-            return then(Err(error));
-        }
-        state.last += 1;
-        let number = state.last;
-        state.fetches.insert(number, then);
-        drop(state);
-        let order = format!("worker\0{}\0call\0{}\0", key.worker, key.call);
-        self.tell(Kind::Fetch, number, order.as_bytes(), &[]);
-    }
-
-    fn tell(&self, kind: Kind, number: u64, bytes: &[u8], files: &[RawFd]) {
+    pub(super) fn tell(&self, kind: Kind, number: u64, bytes: &[u8], files: &[RawFd]) {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if write_frame(&self.socket, Head::about(kind, number, bytes.len()), bytes, files).is_err() {
             // It is gone, or hears nothing; in the middle of a frame there is no going on.
@@ -371,20 +332,7 @@ impl Bridge {
                     actor.offered(offer);
                 }
             }
-            Kind::Fetched => {
-                let then = self.state().fetches.remove(&message.head.id);
-                let bytes = match message.files.pop_front() {
-                    None => Err(lost(&text_of(message)?)),
-                    Some(file) => {
-                        let mut bytes = Vec::new();
-                        let read = read_file(&File::from(file), &mut bytes);
-                        read.map(|()| bytes).map_err(|error| Error::refused("a value could not be taken", &error))
-                    }
-                };
-                if let Some(then) = then {
-                    let _ = panics::caught_text(|| then(bytes));
-                }
-            }
+            Kind::Fetched => self.fetched(message)?,
             Kind::Spent => {
                 self.state().pools.remove(&message.head.id);
                 self.changed.notify_all();
@@ -426,9 +374,7 @@ impl Bridge {
         let fetches = std::mem::take(&mut state.fetches);
         drop(state);
         self.changed.notify_all();
-        for then in fetches.into_values() {
-            let _ = panics::caught_text(|| then(Err(lost(&text))));
-        }
+        give_up(fetches, &text);
         for actor in actors.into_values() {
             actor.gone(Fate::Lost(text.clone()));
         }
@@ -480,11 +426,6 @@ pub(super) fn named(error: Error, worker: &str) -> Error {
     }
 }
 
-/// A value on the cluster cannot be had.
-fn lost(why: &str) -> Error {
-    Error::ray(format!("a value that was on the cluster is lost: {why}"))
-}
-
-fn text_of(message: &Message) -> Result<String, String> {
+pub(super) fn text_of(message: &Message) -> Result<String, String> {
     String::from_utf8(message.bytes.clone()).map_err(|_| "it sent what is no text".to_owned())
 }

@@ -19,6 +19,7 @@ use super::bridge::{Bridge, Wanted, named};
 use super::image::Image;
 use super::options::{Hello, RayOptions, RayTransport, Site};
 use crate::error::{Error, Result};
+use crate::far::Site as Values;
 
 /// How long connecting to a node may take where there is another way, and where there is none.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -90,9 +91,10 @@ impl Cluster {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The bridge of the moment.
-    pub(crate) fn bridge(&self) -> Option<Arc<Bridge>> {
-        self.state().bridge.as_ref().map(|(bridge, _)| bridge.clone()).filter(|bridge| !bridge.is_over())
+    /// Where its values are: behind the bridge of the moment.
+    pub(crate) fn site(&self) -> Option<Arc<dyn Values>> {
+        let bridge = self.state().bridge.as_ref().map(|(bridge, _)| bridge.clone());
+        bridge.filter(|bridge| !bridge.is_over()).map(|bridge| bridge as Arc<dyn Values>)
     }
 
     /// From how many bytes on a result may stay on its node.

@@ -101,11 +101,9 @@ mod cluster;
 mod direct;
 mod image;
 mod options;
-mod value;
+mod values;
 
 pub(crate) use actor::{Actor, Fate};
-pub(crate) use bridge::Bridge;
 pub(crate) use cluster::{Away, Cluster};
 pub(crate) use image::Image;
 pub use options::{RayOptions, RayStrategy, RayTransport};
-pub(crate) use value::{Hole, Key, Stored, file_of, read_file};

@@ -16,9 +16,9 @@ use cell::{Cell, Taken, Watch};
 
 use crate::depth;
 use crate::error::{Error, Result};
-use crate::few::Few;
 #[cfg(feature = "ray")]
-use crate::future::remote::Far;
+use crate::far::Far;
+use crate::few::Few;
 use crate::panics;
 use crate::spin::Patience;
 

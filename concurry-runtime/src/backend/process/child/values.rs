@@ -16,8 +16,8 @@ use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, sendmsg};
 
 use super::watcher;
 use crate::backend::process::sys;
-use crate::backend::ray::{Hole, Key, file_of, read_file};
 use crate::error::Error;
+use crate::far::{Hole, Key, file_of, read_file};
 use crate::wire::codec::{self, Codec};
 
 /// The most that a message has.

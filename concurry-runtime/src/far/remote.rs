@@ -1,10 +1,4 @@
 //! [`RemoteRef`]: a value that stays on a cluster, and [`Far`], a call's value that was left there.
-//!
-//! The result of a call is encoded by the worker that it comes of. Where it is large the worker asks first where it is to
-//! go, and what it is told depends on who waits for it here. If that is a call to another worker on the same cluster, or a
-//! [`RemoteRef`], and nobody else, it stays on its node: Ray has it from there on, and this process a handle ([`Stored`]).
-//! Given as an argument, the handle stands in the message as a [`Hole`](crate::backend::ray::Hole), which the worker fills with
-//! the value that Ray brings it.
 
 use std::fmt;
 use std::sync::mpsc::channel;
@@ -13,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::slot::{Notify, Value};
-use super::task_future::{Outcome, Promise, TaskFuture};
-use crate::backend::ray::{Bridge, Stored};
+use super::stored::{Site, Stored};
 use crate::call::DecodeFn;
 use crate::error::{Error, Result};
+use crate::future::slot::{Notify, Value};
+use crate::future::{Outcome, Promise, TaskFuture};
 use crate::wire::codec::{self, Codec};
 use crate::wire::frame::MOST;
 
@@ -193,28 +187,28 @@ impl<T> RemoteRef<T> {
     }
 
     /// Tells once it is there.
-    pub(super) fn watch(&self, to: Arc<dyn Notify>, position: usize) {
+    pub(crate) fn watch(&self, to: Arc<dyn Notify>, position: usize) {
         self.inner.when_there(Box::new(move || to.notify(position)));
     }
 
     /// The error that it came to.
-    pub(super) fn error(&self) -> Option<Error> {
+    pub(crate) fn error(&self) -> Option<Error> {
         match &*self.inner.state() {
             State::Failed(error) => Some(error.clone()),
             _ => None,
         }
     }
 
-    /// How a call to a worker behind this bridge has it. What is only here is put there, once.
-    pub(super) fn way_to(&self, bridge: &Arc<Bridge>) -> Result<Way> {
+    /// How a call to a worker at this site has it. What is only here is put there, once.
+    pub(crate) fn way_to(&self, site: &Arc<dyn Site>) -> Result<Way> {
         let mut state = self.inner.state();
         match &mut *state {
             State::Expected(_) => Err(Error::invalid("the value is not there yet")),
             State::Failed(error) => Err(error.clone()),
-            State::There(Held { far: Some(stored), .. }) if stored.is_behind(bridge) => Ok(Way::Far(stored.clone())),
+            State::There(Held { far: Some(stored), .. }) if stored.is_at(site) => Ok(Way::Far(stored.clone())),
             State::There(Held { here: Some(bytes), .. }) if bytes.len() < SMALL => Ok(Way::Here(bytes.clone())),
             State::There(Held { here: Some(bytes), far }) => {
-                let stored = Stored::put(bridge, bytes)?;
+                let stored = Stored::put(site, bytes)?;
                 *far = Some(stored.clone());
                 Ok(Way::Far(stored))
             }

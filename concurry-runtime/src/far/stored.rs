@@ -1,13 +1,11 @@
-//! [`Stored`]: a value that is on a cluster, and what a call is put together of that has such values among its arguments.
+//! [`Stored`]: a value that is on a cluster, what is said of it, and who has it.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::bridge::Bridge;
 use crate::error::{Error, Result};
 
 /// What a value on a cluster is known by: the worker that left it there and the number of the call that it came of; or 0
@@ -18,47 +16,67 @@ pub(crate) struct Key {
     pub(crate) call: u64,
 }
 
+/// What is done with a value that was brought here.
+pub(crate) type Then = Box<dyn FnOnce(Result<Vec<u8>>) + Send>;
+
+/// Where values are that are not here, and what does their errands.
+pub(crate) trait Site: Send + Sync {
+    /// One more has to do with it; `false` where it is about to end.
+    fn enter(&self) -> bool;
+    /// One less has to do with it.
+    fn leave(&self);
+    /// Has a value brought here. `then` is called once, on a thread that others wait for.
+    fn fetch(&self, key: Key, then: Then);
+    /// A value is not needed any more.
+    fn forget(&self, key: Key);
+    /// Puts a value there, encoded as a result is.
+    fn put(&self, bytes: &[u8]) -> Result<Key>;
+}
+
+/// Whether these are one.
+pub(crate) fn is_same(one: &Arc<dyn Site>, other: &Arc<dyn Site>) -> bool {
+    std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other))
+}
+
 /// A value that is on a cluster, encoded as a result is. The last who lets go of it gives it up there.
 pub(crate) struct Stored {
-    bridge: Arc<Bridge>,
+    site: Arc<dyn Site>,
     pub(crate) key: Key,
     /// In bytes.
     size: u64,
 }
 
 impl Stored {
-    /// One that is there, or about to be; nothing where the bridge is about to end.
-    pub(super) fn new(bridge: &Arc<Bridge>, key: Key, size: u64) -> Option<Arc<Self>> {
-        bridge.enter().then(|| Arc::new(Stored { bridge: bridge.clone(), key, size }))
+    /// One that is there, or about to be; nothing where the site is about to end.
+    pub(crate) fn new(site: Arc<dyn Site>, key: Key, size: u64) -> Option<Arc<Self>> {
+        site.enter().then(|| Arc::new(Stored { site, key, size }))
+    }
+
+    /// Puts one there.
+    pub(crate) fn put(site: &Arc<dyn Site>, bytes: &[u8]) -> Result<Arc<Self>> {
+        let key = site.put(bytes)?;
+        Stored::new(site.clone(), key, bytes.len() as u64).ok_or_else(Error::stopped)
     }
 
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Whether it is behind this bridge.
-    pub(crate) fn is_behind(&self, bridge: &Arc<Bridge>) -> bool {
-        Arc::ptr_eq(&self.bridge, bridge)
+    /// Whether it is there.
+    pub(crate) fn is_at(&self, site: &Arc<dyn Site>) -> bool {
+        is_same(&self.site, site)
     }
 
     /// Has it brought here. `then` is called once, on a thread that others wait for.
     pub(crate) fn fetch(&self, then: impl FnOnce(Result<Vec<u8>>) + Send + 'static) {
-        self.bridge.fetch(self.key, Box::new(then));
-    }
-
-    /// Puts one there.
-    pub(crate) fn put(bridge: &Arc<Bridge>, bytes: &[u8]) -> Result<Arc<Self>> {
-        let failed = |error: std::io::Error| Error::refused("a value could not be put on the cluster", &error);
-        let file = file_of(bytes).map_err(failed)?;
-        let key = Key { worker: 0, call: bridge.put(file.as_raw_fd()) };
-        Stored::new(bridge, key, bytes.len() as u64).ok_or_else(Error::stopped)
+        self.site.fetch(self.key, Box::new(then));
     }
 }
 
 impl Drop for Stored {
     fn drop(&mut self) {
-        self.bridge.forget(self.key);
-        self.bridge.leave();
+        self.site.forget(self.key);
+        self.site.leave();
     }
 }
 
