@@ -1,6 +1,7 @@
 //! [`Stored`]: a value that is on a cluster, what is said of it, and who has it.
 
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -99,11 +100,31 @@ pub(crate) fn file_of(bytes: &[u8]) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Adds what is in the file to `bytes`.
-pub(crate) fn read_file(file: &File, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-    let size = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
-    let start = bytes.len();
-    bytes.try_reserve_exact(size).map_err(std::io::Error::other)?;
-    bytes.resize(start + size, 0);
-    file.read_exact_at(bytes.get_mut(start..).unwrap_or_default(), 0)
+/// Adds what is in the file to `bytes`. No two threads may do that with one file at once.
+pub(crate) fn read_file(mut file: &File, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    let size = file.metadata()?.len();
+    bytes.try_reserve_exact(usize::try_from(size).map_err(std::io::Error::other)?).map_err(std::io::Error::other)?;
+    file.seek(SeekFrom::Start(0))?;
+    // Into memory that is not written to before.
+    let read = file.take(size).read_to_end(bytes)?;
+    if read as u64 == size { Ok(()) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again_and_again() {
+        let bytes: Vec<u8> = (0..200_000u32).map(|number| number as u8).collect();
+        let file = file_of(&bytes).unwrap();
+        for _ in 0..2 {
+            let mut read = vec![1, 2];
+            read_file(&file, &mut read).unwrap();
+            assert_eq!((&read[..2], &read[2..]), (&[1, 2][..], &bytes[..]));
+        }
+        let mut nothing = Vec::new();
+        read_file(&file_of(&[]).unwrap(), &mut nothing).unwrap();
+        assert!(nothing.is_empty());
+    }
 }
