@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use concurry::prelude::*;
-use concurry::{RayOptions, RayTransport};
+use concurry::{RayOptions, RayStrategy, RayTransport};
 
 #[derive(Default)]
 struct Far;
@@ -26,6 +26,10 @@ impl Far {
     pub fn echo(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes
     }
+
+    pub fn make(&self, length: usize) -> Vec<u8> {
+        vec![7; length]
+    }
 }
 
 /// The same in Python; prints what it measures, one number a line.
@@ -37,6 +41,7 @@ class Far:
     def square(self, x): return x * x
     def length(self, b): return len(b)
     def echo(self, b): return b
+    def make(self, n): return b'7' * n
 far = Far.remote()
 for _ in range(200): ray.get(far.square.remote(3))
 times = []
@@ -53,6 +58,11 @@ for method in (far.length, far.echo):
     for _ in range(3):
         begun = time.perf_counter(); ray.get(method.remote(data)); times.append(time.perf_counter() - begun)
     print(min(times))
+one, other = [Far.options(scheduling_strategy='SPREAD').remote() for _ in range(2)]
+times = []
+for _ in range(8):
+    begun = time.perf_counter(); ray.get(other.length.remote(one.make.remote(64 << 20))); times.append(time.perf_counter() - begun)
+print(min(times))
 ";
 
 fn median(times: &mut [Duration]) -> Duration {
@@ -78,6 +88,31 @@ fn rate(pool: &FarClient, calls: u64) -> f64 {
     calls as f64 / took
 }
 
+/// 64 MiB from a worker to one on another node, by reference and through this process, by turns.
+fn pass(ray: &RayOptions, theirs: f64) {
+    let start =
+        |ray: RayOptions| Far::options().max_workers(2).ray(ray.strategy(RayStrategy::Spread)).init().expect("a pool");
+    let (refers, brings) = (start(ray.clone()), start(ray.clone().reference_above(usize::MAX)));
+    let mut took = [f64::MAX; 2];
+    for _ in 0..8 {
+        for (pool, least) in [&refers, &brings].into_iter().zip(&mut took) {
+            let begun = Instant::now();
+            let length = pool.worker(1).length(pool.worker(0).make(64 << 20)).result().expect("a length");
+            *least = least.min(begun.elapsed().as_secs_f64());
+            assert_eq!(length, 64 << 20);
+        }
+    }
+    let [by_reference, through] = took;
+    println!(
+        "  64 MiB from a worker to another: {by_reference:.2} s by reference, {:.2} of theirs; {through:.2} s through here, {:.1} times that",
+        by_reference / theirs,
+        through / by_reference
+    );
+    for pool in [refers, brings] {
+        pool.stop().expect("a stop");
+    }
+}
+
 fn main() {
     let Ok(python) = std::env::var("CONCURRY_PYTHON") else {
         return println!("left out: CONCURRY_PYTHON names no Python with Ray");
@@ -92,9 +127,12 @@ fn main() {
     let plain = Command::new(&python).args(["-c", PLAIN, &address]).output().expect("Ray's own");
     let plain = String::from_utf8_lossy(&plain.stdout).into_owned();
     let plain: Vec<f64> = plain.lines().filter_map(|line| line.parse().ok()).collect();
-    let [their_trip, their_rate, their_large, their_echo] = plain[..] else { panic!("Ray's own measured {plain:?}") };
+    let [their_trip, their_rate, their_large, their_echo, their_pass] = plain[..] else {
+        panic!("Ray's own measured {plain:?}")
+    };
     println!("Ray's Python: round trip, median: {:.2} ms; tiny calls a second: {their_rate:.0}", their_trip * 1e3);
     println!("  64 MiB in: {:.0} MiB/s; there and back: {:.2} s", 64.0 / their_large, their_echo);
+    println!("  64 MiB from an actor to another: {their_pass:.2} s");
 
     for transport in [RayTransport::Relay, RayTransport::Direct] {
         let ray = RayOptions::new().address(&*address).num_cpus(0.25).transport(transport);
@@ -122,6 +160,7 @@ fn main() {
             their_large / large,
             echo / their_echo
         );
+        pass(&ray, their_pass);
         for window in [3, 16, 128, 1024] {
             let pool = Far::options().max_queued_tasks(window).ray(ray.clone()).init().expect("a pool");
             rate(&pool, 1000);

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::future::{Args, TaskFuture};
+use crate::future::{Arg, Args, TaskFuture};
 use crate::pool::Client;
 use crate::task::Decode;
 use crate::wire::codec::Codec;
@@ -175,6 +175,8 @@ pub mod probes {
     /// Values that travel.
     pub trait Far<T> {
         #[doc(hidden)]
+        fn argument(&self, argument: Arg<T>) -> Arg<T>;
+        #[doc(hidden)]
         fn decode(&self) -> Decode<T>;
         #[doc(hidden)]
         fn reply(&self, reply: Reply<'_>, value: T) -> Replied;
@@ -189,6 +191,9 @@ pub mod probes {
     }
 
     impl<T: Serialize + DeserializeOwned + Send + 'static> Far<T> for &Returned<T> {
+        fn argument(&self, argument: Arg<T>) -> Arg<T> {
+            argument.encodable()
+        }
         fn decode(&self) -> Decode<T> {
             Decode::result()
         }
@@ -209,6 +214,8 @@ pub mod probes {
     /// Values that do not; their type has been complained of.
     pub trait Near<T> {
         #[doc(hidden)]
+        fn argument(&self, argument: Arg<T>) -> Arg<T>;
+        #[doc(hidden)]
         fn decode(&self) -> Decode<T>;
         #[doc(hidden)]
         fn reply(&self, reply: Reply<'_>, value: T) -> Replied
@@ -227,6 +234,9 @@ pub mod probes {
     }
 
     impl<T> Near<T> for Returned<T> {
+        fn argument(&self, argument: Arg<T>) -> Arg<T> {
+            argument
+        }
         fn decode(&self) -> Decode<T> {
             Decode::never()
         }

@@ -12,6 +12,8 @@ mod depth;
 mod draw;
 mod error;
 mod executor;
+#[cfg(feature = "ray")]
+mod far;
 #[cfg(feature = "fault-injection")]
 #[doc(hidden)]
 pub mod fault;
@@ -47,6 +49,8 @@ pub use backend::ray::{RayOptions, RayStrategy, RayTransport};
 pub use balance::LoadBalancing;
 pub use context::{CallContext, current};
 pub use error::{Error, Failure, IntoFailure, Name, RemoteError, Result, TimeoutScope};
+#[cfg(feature = "ray")]
+pub use far::RemoteRef;
 pub use full::OnFull;
 pub use future::{CallId, IntoArg, TaskFuture};
 pub use gather::{

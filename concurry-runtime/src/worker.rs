@@ -190,10 +190,8 @@ impl<'a> Reply<'a> {
             Sink::Local(job) => complete(job, value),
             Sink::Bundled(bundled) => bundled.complete(value),
             Sink::Remote(reply) => {
-                let done = codec::checked(|| {
-                    let mut bytes = Vec::new();
-                    codec::encode_result(reply.codec, &value, &mut bytes, reply.most).map(|()| bytes)
-                });
+                let mut value = Some(value);
+                let done = codec::checked(|| codec::take_result(reply.codec, &mut value, reply.most));
                 reply.outcome = Some(done.map_err(|why| Error::codec(format!("the result {why}"))));
             }
         }

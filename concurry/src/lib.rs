@@ -15,7 +15,7 @@ pub use concurry_runtime::{
 };
 
 #[cfg(feature = "ray")]
-pub use concurry_runtime::{RayOptions, RayStrategy, RayTransport};
+pub use concurry_runtime::{RayOptions, RayStrategy, RayTransport, RemoteRef};
 
 #[doc(hidden)]
 pub use concurry_runtime::__private;

@@ -55,6 +55,16 @@ pub fn begun(pid: u32) -> Option<u64> {
     text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
+/// Whether a process is of the session that this one is of. What has taken the number of one that has ended meanwhile is
+/// most likely not.
+pub fn is_of_this_session(pid: u32) -> bool {
+    let session = |pid: u32| {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        text.rsplit_once(')')?.1.split_whitespace().nth(3)?.parse::<u32>().ok()
+    };
+    session(pid) == session(std::process::id())
+}
+
 /// State and parent of a process, as the kernel tells.
 fn stat(pid: u32) -> Option<(char, u32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -3,12 +3,13 @@
 //! `CONCURRY_TEST_TRANSPORT` says, be it `relay` or `direct`, else as they do by default.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use concurry::{RayOptions, RayTransport};
 
-use crate::{TempDir, eventually, is_alive};
+use crate::{TempDir, eventually, is_alive, is_of_this_session};
 
 /// Whether the cluster is a real one.
 pub fn is_real() -> bool {
@@ -69,6 +70,12 @@ impl Interpreter {
         Self::after(&variables, "python3")
     }
 
+    /// What stands in for Ray, with nodes whose ports are known outside as who listens at this path says.
+    pub fn with_nodes_behind(gateway: &Path) -> Self {
+        let variables = format!("export PYTHONPATH='{}' STUB_GATEWAY='{}'\n", stub().display(), gateway.display());
+        Self::after(&variables, "python3")
+    }
+
     /// `python`, which a shell comes to by `first`.
     fn after(first: &str, python: &str) -> Self {
         let own = TempDir::new();
@@ -107,9 +114,51 @@ impl Interpreter {
     /// Waits until none of these processes is left, nor the bridge.
     #[track_caller]
     pub fn nothing_left(&self, processes: &[u32]) {
-        eventually("nothing is left", || {
-            !is_alive(self.bridge()) && processes.iter().all(|&process| !is_alive(process))
-        });
+        // Ray's own processes have sessions of their own.
+        let is_left = |pid| is_alive(pid) && (is_real() || is_of_this_session(pid));
+        eventually("nothing is left", || !is_left(self.bridge()) && !processes.iter().any(|&process| is_left(process)));
+    }
+}
+
+/// A real cluster of a test's own, of two nodes, which ends with it. What it takes is where there is a real one anyway.
+#[derive(Debug)]
+pub struct OwnCluster {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    /// Where it is.
+    pub address: String,
+    /// The ids of its nodes.
+    pub nodes: Vec<String>,
+}
+
+impl OwnCluster {
+    /// Starts it.
+    pub fn start() -> Self {
+        let python = std::env::var("CONCURRY_PYTHON").unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/ray/cluster.py");
+        let mut child = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let address = words.next().expect("the cluster is not up");
+        OwnCluster { child, lines, address, nodes: words.collect() }
+    }
+
+    /// Has it do something, and waits until that is done.
+    #[track_caller]
+    pub fn order(&mut self, what: &str, which: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{what} {which}").unwrap();
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        assert!(line.ends_with(&format!(" {which}\n")), "{line}");
+    }
+}
+
+impl Drop for OwnCluster {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap();
     }
 }
 

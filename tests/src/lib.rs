@@ -10,6 +10,8 @@ mod chairs;
 pub mod clusters;
 mod events;
 mod gate;
+#[cfg(feature = "ray")]
+mod gateway;
 mod holds;
 mod journal;
 mod program;
@@ -22,11 +24,14 @@ use std::time::{Duration, Instant};
 use concurry::{Error, LoadBalancing, Mode, Result, TaskFuture, TimeoutScope};
 
 pub use census::{
-    Census, begun, census, children_of, freeze, is_alive, is_ignored, resident, states, thaw, time_on_cpu,
+    Census, begun, census, children_of, freeze, is_alive, is_ignored, is_of_this_session, resident, states, thaw,
+    time_on_cpu,
 };
 pub use chairs::{Chairs, Row, Seat, View};
 pub use events::next;
 pub use gate::{Door, Gate, Visitor};
+#[cfg(feature = "ray")]
+pub use gateway::Gateway;
 pub use holds::{Bar, Latch, bar, bounded};
 pub use journal::{Journal, Page};
 pub use program::Program;

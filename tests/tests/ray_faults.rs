@@ -2,14 +2,14 @@
 //! counted, and nothing is left.
 #![cfg(feature = "ray")]
 
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::parent_id;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use concurry::prelude::*;
 use concurry::{Error, RayOptions, RayStrategy};
-use concurry_tests::clusters::{Interpreter, has_python, is_real};
+use concurry_tests::clusters::{Interpreter, OwnCluster, has_python, is_real};
 use concurry_tests::{Door, Gate, Journal, Page, Program, Soon, TempDir, all_ok, all_soon, eventually, is_alive};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -95,6 +95,54 @@ fn a_bridge_that_is_killed_costs_what_was_sent_and_another_takes_its_place() {
     if has_python() {
         costs_what_was_sent(2, |python, _| send(Signal::SIGKILL, python.bridge()));
     }
+}
+
+#[test]
+fn pools_on_one_cluster_share_a_bridge_until_the_last_is_gone() {
+    if !has_python() {
+        return;
+    }
+    let (journal, python) = (Journal::new(), Interpreter::new());
+    let start = || Far::options().ray(python.options()).init(journal.page()).unwrap();
+    let (first, second) = (start(), start());
+    let bridge = python.bridge();
+    let mut processes = vec![bridge];
+    for pool in [&first, &second] {
+        let (_, pid, guardian) = pool.place().soon().unwrap();
+        processes.extend([pid, guardian]);
+    }
+    assert!(is_alive(bridge), "neither has started one in the place of the other's");
+    assert_eq!(all_ok((0..20).map(|id| first.note(id))).len(), 20);
+    first.stop().unwrap();
+    eventually("the first pool's worker is gone", || !is_alive(processes[1]) && !is_alive(processes[2]));
+    assert_eq!(second.note(20).soon().unwrap(), 20);
+    assert_eq!((python.bridge(), is_alive(bridge)), (bridge, true));
+
+    // Killed, it costs both what was sent, and one takes its place for both.
+    let third = start();
+    assert_eq!(third.note(21).soon().unwrap(), 21);
+    let old: Vec<_> = [&second, &third].map(|pool| pool.place().soon().unwrap()).into();
+    send(Signal::SIGKILL, bridge);
+    eventually("both have another worker", || {
+        [&second, &third]
+            .iter()
+            .zip(&old)
+            .all(|(pool, (_, pid, _))| matches!(pool.place().soon(), Ok((_, now, _)) if now != *pid))
+    });
+    let another = python.bridge();
+    assert!(another != bridge && is_alive(another));
+    for pool in [&second, &third] {
+        let (_, pid, guardian) = pool.place().soon().unwrap();
+        processes.extend([pid, guardian]);
+    }
+    third.stop().unwrap();
+    assert_eq!(second.note(22).soon().unwrap(), 22);
+    second.stop().unwrap();
+    assert!(!is_alive(another), "the last to go sees it end");
+    let mut noted = journal.numbers();
+    noted.sort_unstable();
+    assert_eq!(noted, (0..=22).collect::<Vec<_>>());
+    python.nothing_left(&processes);
 }
 
 #[test]
@@ -271,6 +319,45 @@ fn what_is_taken_is_waited_for_and_then_refused() {
 }
 
 #[test]
+fn a_stop_waits_for_who_waits_for_its_place_and_an_abort_does_not() {
+    if !has_python() {
+        return;
+    }
+    for aborts in [true, false] {
+        let (journal, gate, python) = (Journal::new(), Gate::new(), Interpreter::new());
+        // There is room for one at a time.
+        let ray = python.options().resource("second", 5.0);
+        let pool = Far::options().on_demand(true).max_workers(2).ray(ray).init(journal.page()).unwrap();
+        let other = Interpreter::new();
+        let stays = pool.stay(0, gate.door());
+        let visitor = gate.visitor();
+        let waits = pool.note(1);
+        // Nothing tells that Ray was asked. While another pool comes and goes, it was.
+        Far::options().ray(other.options()).init(journal.page()).unwrap().stop().unwrap();
+        assert_eq!((pool.stats().in_flight, pool.stats().queued), (1, 1));
+        let begun = Instant::now();
+        if aborts {
+            pool.abort().unwrap();
+            // Less than half of what it would wait for its place.
+            assert!(begun.elapsed() < Duration::from_secs(12), "it took {:?}", begun.elapsed());
+            for outcome in [stays.soon().map(drop), waits.soon().map(drop)] {
+                assert!(matches!(outcome, Err(Error::Stopped { .. })), "{outcome:?}");
+            }
+            drop(visitor);
+        } else {
+            thread::scope(|scope| {
+                let stops = scope.spawn(|| pool.stop().unwrap());
+                visitor.pass("go");
+                assert_eq!((stays.soon().unwrap().as_str(), waits.soon().unwrap()), ("go", 1));
+                stops.join().unwrap();
+            });
+        }
+        assert_eq!(journal.numbers(), if aborts { vec![0] } else { vec![0, 1] });
+        python.nothing_left(&[]);
+    }
+}
+
+#[test]
 fn what_is_not_there_is_named_with_a_remedy() {
     let nobody = Interpreter::new();
     let text = refused(&nobody, |ray| ray.python("/nowhere/python3"));
@@ -312,42 +399,6 @@ fn an_address_has_to_be_said() {
     assert!(matches!(error, Error::Config { .. }) && error.to_string().contains("RAY_ADDRESS"), "{error}");
 }
 
-/// A cluster of a test's own, which ends with it.
-struct OwnCluster {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-    address: String,
-    nodes: Vec<String>,
-}
-
-impl OwnCluster {
-    fn start() -> Self {
-        let python = std::env::var("CONCURRY_PYTHON").unwrap();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/ray/cluster.py");
-        let mut child = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        lines.read_line(&mut line).unwrap();
-        let mut words = line.split_whitespace().map(str::to_owned);
-        let address = words.next().expect("the cluster is not up");
-        OwnCluster { child, lines, address, nodes: words.collect() }
-    }
-
-    fn remove(&mut self, node: &str) {
-        writeln!(self.child.stdin.as_mut().unwrap(), "remove {node}").unwrap();
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        assert!(line.contains("removed"), "{line}");
-    }
-}
-
-impl Drop for OwnCluster {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        self.child.wait().unwrap();
-    }
-}
-
 #[test]
 fn a_node_that_is_removed_costs_what_was_sent_to_its_worker() {
     if !is_real() {
@@ -365,7 +416,7 @@ fn a_node_that_is_removed_costs_what_was_sent_to_its_worker() {
     let stays = pool.stay(0, gate.door());
     let visitor = gate.visitor();
     let behind: Vec<_> = (1..20).map(|id| pool.note(id)).collect();
-    cluster.remove(&away);
+    cluster.order("remove", &away);
     assert!(matches!(stays.soon(), Err(Error::WorkerDied { .. })));
     let outcomes = all_soon(behind);
     let lost = outcomes.iter().take_while(|outcome| outcome.is_err()).count();

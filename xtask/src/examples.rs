@@ -38,20 +38,24 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Hashes the guide on a cluster, of which the command is told, and here, and compares.
-pub(crate) fn hash_tree_on(root: &Path, tell: impl Fn(&mut Command)) -> Result<()> {
-    println!("example hash_tree --mode ray");
-    let printed = |mode| {
+/// Runs those that can be on a cluster of two nodes, of which the command is told, and compares with what they print here.
+pub(crate) fn run_on(root: &Path, tell: impl Fn(&mut Command)) -> Result<()> {
+    let printed = |name, mode, arguments: &[&str]| {
+        println!("example {name} --mode {mode}");
         let mut command = cargo(root);
         tell(&mut command);
-        command.args(["run", "--quiet", "--package", "concurry-examples", "--all-features", "--example", "hash_tree"]);
-        run::output(command.args(["--", "--mode", mode, "--workers", "2", "docs"]))
+        command.args(["run", "--quiet", "--package", "concurry-examples", "--all-features", "--example", name]);
+        run::output(command.args(["--", "--mode", mode]).args(arguments))
     };
-    let here = printed("thread")?;
+    let guide = ["--workers", "2", "docs"];
+    let here = printed("hash_tree", "thread", &guide)?;
     if here.is_empty() {
         return fail("hash_tree printed nothing");
     }
-    same("hash_tree --mode ray", &printed("ray")?, &here)
+    same("hash_tree --mode ray", &printed("hash_tree", "ray", &guide)?, &here)?;
+    let here = root.join("examples/seed/stdout.txt");
+    let here = fs::read_to_string(&here).during(here.display())?.replace("4 processes", "4 processes on 2 nodes");
+    same("seed --mode ray", &printed("seed", "ray", &[])?, here.as_bytes())
 }
 
 /// Hashes the repository's own files, and names that are hard to print, and compares with the real `sha256sum`.

@@ -12,8 +12,11 @@ use crate::run;
 /// What the tests run against.
 const VERSION: &str = "2.60.0";
 
-/// What needs a cluster.
-pub(crate) const TESTS: [&str; 3] = ["ray", "ray_faults", "ray_transports"];
+/// What a cluster, or what stands in for it, is needed for.
+pub(crate) const TESTS: [&str; 4] = ["ray", "ray_faults", "ray_transports", "ray_values"];
+
+/// What needs a cluster itself, however frames travel.
+pub(crate) const ITS_OWN: &str = "ray_places";
 
 /// How frames may travel.
 pub(crate) const TRANSPORT: &str = "CONCURRY_TEST_TRANSPORT";
@@ -37,11 +40,11 @@ impl Cluster {
         if !run::answers(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
             return Ok(Err(NO_PYTHON));
         }
-        let has_ray = || run::answers(Command::new(&python).args(["-c", "import ray"]));
+        let has_ray = || run::answers(Command::new(&python).args(["-c", "import ray, grpc"]));
         if !has_ray() {
             println!("installing Ray {VERSION} into {}", folder.display());
             run::passes(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-            let wanted = format!("ray=={VERSION}");
+            let wanted = format!("ray[client]=={VERSION}");
             let installed = run::passes(Command::new(&python).args(["-m", "pip", "install", "--quiet", &wanted]));
             if installed.is_err() || !has_ray() {
                 return Ok(Err(NO_RAY));

@@ -221,7 +221,7 @@ fn on_a_cluster(bench: &mut Bench<'_>) -> Result<Outcome> {
         cluster.tell(&mut command);
         command.env(ray::TRANSPORT, transport);
         command.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
-        for test in ray::TESTS {
+        for test in ray::TESTS.into_iter().chain((transport == "direct").then_some(ray::ITS_OWN)) {
             command.args(["--test", test]);
         }
         // Each has a bridge, which is a Python that loads all of Ray.
@@ -229,7 +229,7 @@ fn on_a_cluster(bench: &mut Bench<'_>) -> Result<Outcome> {
         run_tests(bench, &mut command)
     });
     let outcome = outcome.and_then(|outcome| {
-        examples::hash_tree_on(bench.root, |command| cluster.tell(command))?;
+        examples::run_on(bench.root, |command| cluster.tell(command))?;
         Ok(outcome)
     });
     cluster.stop()?;

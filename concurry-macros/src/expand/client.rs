@@ -120,13 +120,17 @@ pub(crate) fn parameters(method: &Method, private: &TokenStream) -> TokenStream 
 }
 
 /// The arguments of a stub as nested pairs, and the pattern that takes their values apart.
-pub(crate) fn pairs(method: &Method, private: &TokenStream) -> (TokenStream, TokenStream) {
+pub(crate) fn pairs(shape: &Shape<'_>, method: &Method) -> (TokenStream, TokenStream) {
+    let private = &shape.private;
     let mut args = quote!(());
     let mut pattern = quote!(());
     let params: Vec<_> = method.arguments().collect();
     for (position, param) in params.iter().enumerate().rev() {
         let (field, name) = (&param.field, local(&format!("arg{position}")));
-        args = quote!((#private::IntoArg::into_arg(#field), #args));
+        let held = &param.held;
+        let arg = quote!(#private::IntoArg::<#held>::into_arg(#field));
+        let arg = if shape.options.local { arg } else { quote!((&&#private::Returned::<#held>::new()).argument(#arg)) };
+        args = quote!((#arg, #args));
         pattern = quote!((#name, #pattern));
     }
     (args, pattern)
@@ -139,7 +143,7 @@ fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
     let (vis, name, variant) = (&method.vis, &method.signature.ident, &method.variant);
     let params = parameters(method, private);
     let value = shape.value(&method.output);
-    let (args, pattern) = pairs(method, private);
+    let (args, pattern) = pairs(shape, method);
     let fields = method.arguments().enumerate().map(|(position, param)| {
         let (field, name) = (&param.field, local(&format!("arg{position}")));
         quote!(#field: #name,)

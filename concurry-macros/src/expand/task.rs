@@ -90,10 +90,19 @@ fn stub(shape: &Shape<'_>, method: &Method) -> TokenStream {
     );
     let (vis, name) = (&method.vis, &method.signature.ident);
     let params = client::parameters(method, private);
-    let (args, pattern) = client::pairs(method, private);
+    let (args, pattern) = client::pairs(shape, method);
     let (value, gathered) = (shape.value(&method.output), gathered(method));
     let future = quote!(#private::TaskFuture<#value>);
     let call = quote!(#private::task_call::<#name, _>(#args, |#pattern| <#name as #private::Task>::message(#gathered)));
+    let call = if shape.options.local {
+        call
+    } else {
+        quote!({
+            #[allow(unused_imports)]
+            use #private::probes::{Far as _, Near as _};
+            #call
+        })
+    };
     docs::told(method, private, attributes, |future| quote!(#vis fn #name(#params) -> #future), &future, &call)
 }
 

@@ -157,6 +157,11 @@ pub(crate) trait Backend: Send + Sync {
     fn close(&self) {}
     /// Waits until it is gone.
     fn join(&self) {}
+    /// Where its workers are, if that is a cluster.
+    #[cfg(feature = "ray")]
+    fn site(&self) -> Option<Arc<dyn crate::far::Site>> {
+        None
+    }
 }
 
 /// How to make a worker, again and again.

@@ -1,5 +1,8 @@
 //! [`CallCell`]: a call with its types.
 
+#[cfg(feature = "ray")]
+mod far;
+
 use std::any::{Any, TypeId, type_name};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +13,10 @@ use super::{AnyCall, Call, Header, Interrupt, Job, Phase, TimeoutFrom, here};
 use crate::bell::Watched;
 use crate::depth;
 use crate::error::{Error, Result, TimeoutScope};
+#[cfg(feature = "ray")]
+use crate::far::{Composition, Site, Stored};
 use crate::future::Outcome;
-use crate::future::argument::Waiting;
+use crate::future::join::Waiting;
 use crate::future::slot::{Slot, Value};
 use crate::observe;
 use crate::panics::{self, dismiss};
@@ -29,6 +34,9 @@ pub(crate) struct CallCell<M, T> {
     /// The message was taken and there will be no other: nobody need look for what is left of it.
     spent: AtomicBool,
     slot: Slot<T>,
+    /// The value is to stay where it is.
+    #[cfg(feature = "ray")]
+    stays: AtomicBool,
     /// How to decode the answer, for workers that do not share memory.
     remote: Option<(Codec, DecodeFn<T>)>,
 }
@@ -40,6 +48,8 @@ impl<M: Send + 'static, T: Send + 'static> CallCell<M, T> {
             payload: Mutex::new(payload),
             spent: AtomicBool::new(false),
             slot: Slot::new(),
+            #[cfg(feature = "ray")]
+            stays: AtomicBool::new(false),
             remote,
         })
     }
@@ -242,10 +252,7 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
     fn complete(&self, value: &mut dyn Any, job: &Job) {
         match value.downcast_mut::<Option<T>>().and_then(Option::take) {
             Some(value) => self.succeed(value, job),
-            None => {
-                let error = Error::codec(crate::worker::ANOTHER_TYPE);
-                self.fail_attempt(job.attempt(), error, Some(job));
-            }
+            None => self.fail_attempt(job.attempt(), Error::codec(crate::worker::ANOTHER_TYPE), Some(job)),
         }
     }
 
@@ -296,6 +303,8 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
             // Settled meanwhile: nobody waits for it.
             Payload::Gone => return Ok(()),
             Payload::Expected(_) | Payload::Encoded(_) | Payload::Sent(_) => return Err(wrong()),
+            #[cfg(feature = "ray")]
+            Payload::Composed(..) => return Err(wrong()),
         };
         *place = Some(message);
         Ok(())
@@ -308,8 +317,25 @@ impl<M: Send + 'static, T: Send + 'static> AnyCall for CallCell<M, T> {
         }
         match &*payload {
             Payload::Sent(bytes) => Some(bytes.clone()),
+            #[cfg(feature = "ray")]
+            Payload::Composed(bytes, _) => Some(bytes.clone()),
             _ => None,
         }
+    }
+
+    #[cfg(feature = "ray")]
+    fn composition(&self) -> Option<Arc<Composition>> {
+        self.lacks()
+    }
+
+    #[cfg(feature = "ray")]
+    fn may_stay(&self) -> bool {
+        self.is_for_there()
+    }
+
+    #[cfg(feature = "ray")]
+    fn complete_far(&self, stored: Arc<Stored>, job: &Job) {
+        self.succeed_far(stored, job);
     }
 
     fn set_clock(self: Arc<Self>, from: TimeoutFrom, attempt: u32) {
@@ -393,6 +419,11 @@ impl<M: Send + 'static, T: Send + 'static> Outcome<T> for CallCell<M, T> {
 
     fn cancel_asked(&self) -> bool {
         self.header.is_cancelled()
+    }
+
+    #[cfg(feature = "ray")]
+    fn want_far(&self, target: Option<&Arc<dyn Site>>) {
+        self.stay_at(target);
     }
 
     fn help(&self) {

@@ -1,10 +1,14 @@
 //! [`Job`]: one sending of a call to one incarnation of a worker.
 
 use std::any::Any;
+#[cfg(feature = "ray")]
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Call, Header, TimeoutFrom};
 use crate::error::Error;
+#[cfg(feature = "ray")]
+use crate::far::Stored;
 
 /// A worker's index in its pool, and which incarnation of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,12 @@ impl Job {
     /// The method returned the value that `bytes` encode.
     pub(crate) fn complete_encoded(&self, bytes: Vec<u8>) {
         self.call.complete_encoded(bytes, self);
+    }
+
+    /// The method returned a value that was left on a cluster.
+    #[cfg(feature = "ray")]
+    pub(crate) fn complete_far(&self, stored: Arc<Stored>) {
+        self.call.complete_far(stored, self);
     }
 
     /// The method came to an error, panicked, or its worker died with it.

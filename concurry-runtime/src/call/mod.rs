@@ -41,6 +41,8 @@ pub(crate) use payload::{Payload, Replay};
 
 use crate::bell::Watched;
 use crate::error::Error;
+#[cfg(feature = "ray")]
+use crate::far::{Composition, Site, Stored};
 use crate::observe::Seen;
 use crate::worker::{Kind, Method};
 
@@ -84,6 +86,11 @@ pub(crate) trait Ledger: Send + Sync {
     fn retrying(&self, call: &Call, from: Phase, left: Option<Place>, delay: Duration);
     /// Whether a retry may still be made: the pool is not being given up.
     fn may_retry(&self) -> bool;
+    /// Where its workers are, if that is a cluster.
+    #[cfg(feature = "ray")]
+    fn site(&self) -> Option<Arc<dyn Site>> {
+        None
+    }
 }
 
 /// What most calls have not, so that they need have no room for it.
@@ -324,6 +331,21 @@ pub(crate) trait AnyCall: Watched {
     fn take_message(&self, attempt: u32, into: &mut dyn Any) -> Result<(), Error>;
     /// The encoded message, to be sent; `None` where the call is over, and nobody needs it any more.
     fn encoded(&self) -> Option<Arc<Vec<u8>>>;
+    /// What the encoded message lacks.
+    #[cfg(feature = "ray")]
+    fn composition(&self) -> Option<Arc<Composition>> {
+        None
+    }
+    /// Whether its value need not come here, and may stay where it is.
+    #[cfg(feature = "ray")]
+    fn may_stay(&self) -> bool {
+        false
+    }
+    /// Comes to a value that was left on a cluster.
+    #[cfg(feature = "ray")]
+    fn complete_far(&self, _stored: Arc<Stored>, job: &Job) {
+        job.fail(Error::codec("a value that nobody wanted there was left on the cluster"));
+    }
     /// This attempt of it is queued, or about to run: sets its clock, if it has one that counts from there.
     fn set_clock(self: Arc<Self>, from: TimeoutFrom, attempt: u32);
     /// For a runner, its `Ticket` for workers of its type.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::future::argument::Waiting;
+#[cfg(feature = "ray")]
+use crate::far::Composition;
+use crate::future::join::Waiting;
 use crate::wire::codec::Codec;
 
 /// What a call asks for.
@@ -19,6 +21,9 @@ pub(crate) enum Payload<M> {
     Encoded(Vec<u8>),
     /// The same once it has been sent: what carries it holds it too. A call that waits does without what that costs.
     Sent(Arc<Vec<u8>>),
+    /// Sent or not, and some of it is on a cluster.
+    #[cfg(feature = "ray")]
+    Composed(Arc<Vec<u8>>, Arc<Composition>),
     /// Taken, or no longer needed.
     Gone,
 }

@@ -1,18 +1,24 @@
 //! Arguments of a stub: a value, or a future of one that the call then waits for without any thread.
 //!
-//! A call whose arguments are not all there holds them in a [`Join`]: each future tells it when it has settled, the
-//! last one (or the first error) hands everything on. Giving up the join cancels the futures that it owns, but for those
-//! that somebody asked to be shown: they have more to do than to be an argument.
+//! A call whose arguments are not all there holds them in a [`join`](super::join).
 
+#[cfg(feature = "ray")]
+use std::any::TypeId;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use serde::Serialize;
 
 use super::slot::Notify;
+#[cfg(feature = "ray")]
+use super::slot::Value;
 use super::task_future::TaskFuture;
-use crate::depth;
 use crate::error::{Error, Result};
+#[cfg(feature = "ray")]
+use crate::far::{Behind, Pieces, RemoteRef, Site, Stored, Way};
+#[cfg(feature = "ray")]
+use crate::wire::codec::{self, Codec};
 
 /// What may stand for an argument of type `T`: a `T`, a [`TaskFuture<T>`], a `&T` that can be cloned; `&str` for
 /// `String`, `PathBuf` and `OsString`, `&Path` for `PathBuf`, `&OsStr` for `OsString`,
@@ -51,17 +57,71 @@ pub trait IntoArg<T> {
 }
 
 /// An argument that is there, or on its way.
-pub struct Arg<T>(State<T>);
+pub struct Arg<T> {
+    state: State<T>,
+    /// How it is encoded by itself, where others are on a cluster.
+    #[cfg(feature = "ray")]
+    encode: Option<Encode<T>>,
+}
+
+#[cfg(feature = "ray")]
+type Encode<T> = fn(Codec, &T, &mut Vec<u8>, usize) -> std::result::Result<(), String>;
 
 enum State<T> {
     Now(T),
     Later(TaskFuture<T>),
+    /// On a cluster, and nowhere else.
+    #[cfg(feature = "ray")]
+    Far(Arc<Stored>),
+    #[cfg(feature = "ray")]
+    Shared(RemoteRef<T>),
     Gone,
 }
 
 impl<T> Arg<T> {
+    fn new(state: State<T>) -> Self {
+        Arg {
+            state,
+            #[cfg(feature = "ray")]
+            encode: None,
+        }
+    }
+
     fn now(value: T) -> Self {
-        Arg(State::Now(value))
+        Self::new(State::Now(value))
+    }
+
+    fn with(mut self, state: State<T>) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// One that can be encoded by itself.
+    pub(crate) fn encodable(self) -> Self
+    where
+        T: Serialize,
+    {
+        #[cfg(feature = "ray")]
+        return Arg { encode: Some(codec::encode_into::<T>), ..self };
+        #[cfg(not(feature = "ray"))]
+        self
+    }
+}
+
+#[cfg(feature = "ray")]
+impl<T: 'static> Arg<T> {
+    /// Adds it to what a call at this site is put together of.
+    fn add_to(&self, pieces: &mut Pieces, site: &Arc<dyn Site>) -> Result<()> {
+        let way = match &self.state {
+            State::Now(value) => {
+                let encode = self.encode.ok_or_else(|| Error::codec("an argument cannot be encoded by itself"))?;
+                return pieces.add_value(|bytes, most| encode(Codec::Bincode, value, bytes, most));
+            }
+            State::Far(stored) => Way::Far(stored.clone()),
+            State::Shared(reference) => reference.way_to(site)?,
+            State::Later(_) | State::Gone => return Err(Error::invalid("an argument's future gave no value")),
+        };
+        pieces.add(way, TypeId::of::<T>() == TypeId::of::<Vec<u8>>())
     }
 }
 
@@ -73,7 +133,21 @@ impl<T> IntoArg<T> for T {
 
 impl<T> IntoArg<T> for TaskFuture<T> {
     fn into_arg(self) -> Arg<T> {
-        Arg(State::Later(self))
+        Arg::new(State::Later(self))
+    }
+}
+
+#[cfg(feature = "ray")]
+impl<T> IntoArg<T> for RemoteRef<T> {
+    fn into_arg(self) -> Arg<T> {
+        Arg::new(State::Shared(self))
+    }
+}
+
+#[cfg(feature = "ray")]
+impl<T> IntoArg<T> for &RemoteRef<T> {
+    fn into_arg(self) -> Arg<T> {
+        self.clone().into_arg()
     }
 }
 
@@ -139,7 +213,7 @@ impl<T: Clone, const N: usize> IntoArg<Vec<T>> for &[T; N] {
 
 /// Registers a watcher with a future; run outside the join's lock, since a settled future tells at once.
 #[doc(hidden)]
-pub struct Watch(Box<dyn FnOnce(Arc<dyn Notify>)>);
+pub struct Watch(pub(super) Box<dyn FnOnce(Arc<dyn Notify>)>);
 
 /// The arguments of one call, as nested pairs.
 pub trait Args: Send + 'static {
@@ -165,6 +239,18 @@ pub trait Args: Send + 'static {
     /// Why this thread must not wait for them all.
     #[doc(hidden)]
     fn refusal(&self) -> Option<Error>;
+    /// Those that need not come here are to stay where they are, if that is at this site; whether that serves.
+    #[cfg(feature = "ray")]
+    #[doc(hidden)]
+    fn stay(&self, site: &Behind<'_>) -> bool;
+    /// Has those that are elsewhere brought here; where it is to be `now`, this waits for it.
+    #[cfg(feature = "ray")]
+    #[doc(hidden)]
+    fn come(&mut self, now: bool);
+    /// What a call at this site is put together of, where some are there.
+    #[cfg(feature = "ray")]
+    #[doc(hidden)]
+    fn pieces(&self, site: &Behind<'_>, into: &mut Pieces) -> Result<()>;
     /// How many arguments there are.
     #[doc(hidden)]
     const COUNT: usize;
@@ -186,6 +272,16 @@ impl Args for () {
     fn refusal(&self) -> Option<Error> {
         None
     }
+    #[cfg(feature = "ray")]
+    fn stay(&self, _: &Behind<'_>) -> bool {
+        true
+    }
+    #[cfg(feature = "ray")]
+    fn come(&mut self, _: bool) {}
+    #[cfg(feature = "ray")]
+    fn pieces(&self, _: &Behind<'_>, _: &mut Pieces) -> Result<()> {
+        Ok(())
+    }
     const COUNT: usize = 0;
 }
 
@@ -193,20 +289,28 @@ impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
     type Values = (T, R::Values);
 
     fn ready(self) -> std::result::Result<Self::Values, Self> {
-        let (first, rest) = self;
-        match first.0 {
+        let (mut first, rest) = self;
+        match std::mem::replace(&mut first.state, State::Gone) {
             State::Now(value) => match rest.ready() {
                 Ok(rest) => Ok((value, rest)),
-                Err(rest) => Err((Arg(State::Now(value)), rest)),
+                Err(rest) => Err((first.with(State::Now(value)), rest)),
             },
-            other => Err((Arg(other), rest)),
+            other => Err((first.with(other), rest)),
         }
     }
 
     fn watches(&self, position: usize, into: &mut Vec<Watch>) {
-        if let State::Later(future) = &self.0.0 {
-            let outcome = Arc::clone(&future.0);
-            into.push(Watch(Box::new(move |notify| outcome.slot().watch(notify, position))));
+        match &self.0.state {
+            State::Later(future) => {
+                let outcome = Arc::clone(&future.0);
+                into.push(Watch(Box::new(move |notify| outcome.slot().watch(notify, position))));
+            }
+            #[cfg(feature = "ray")]
+            State::Shared(reference) => {
+                let reference = reference.clone();
+                into.push(Watch(Box::new(move |notify| reference.watch(notify, position))));
+            }
+            _ => {}
         }
         self.1.watches(position + 1, into);
     }
@@ -215,114 +319,79 @@ impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
         if position > 0 {
             return self.1.arrive(position - 1);
         }
-        match std::mem::replace(&mut self.0.0, State::Gone) {
-            State::Later(future) => {
-                self.0.0 = State::Now(future.result()?);
-                Ok(())
-            }
-            other => {
-                self.0.0 = other;
-                Ok(())
-            }
-        }
+        self.0.state = match std::mem::replace(&mut self.0.state, State::Gone) {
+            State::Later(future) => match future.0.slot().try_take_as_it_is() {
+                #[cfg(feature = "ray")]
+                Some(Value::Far(far)) if self.0.encode.is_some() => State::Far(far.stored.clone()),
+                Some(value) => State::Now(value.open()?),
+                // Somebody has it for a moment.
+                None => State::Now(future.result()?),
+            },
+            #[cfg(feature = "ray")]
+            State::Shared(reference) => match reference.error() {
+                Some(error) => return Err(error),
+                None => State::Shared(reference),
+            },
+            other => other,
+        };
+        Ok(())
     }
 
     fn abandon(&self) {
-        if let State::Later(future) = &self.0.0 {
+        if let State::Later(future) = &self.0.state {
             future.0.abandon();
         }
         self.1.abandon();
     }
 
     fn failed(&self, position: usize) -> bool {
-        match (position, &self.0.0) {
+        match (position, &self.0.state) {
             (0, State::Later(future)) => future.0.slot().failed(),
+            #[cfg(feature = "ray")]
+            (0, State::Shared(reference)) => reference.error().is_some(),
             (0, _) => false,
             _ => self.1.failed(position - 1),
         }
     }
 
     fn refusal(&self) -> Option<Error> {
-        let first = match &self.0.0 {
+        let first = match &self.0.state {
             State::Later(future) => future.refusal(),
             _ => None,
         };
         first.or_else(|| self.1.refusal())
     }
 
+    #[cfg(feature = "ray")]
+    fn stay(&self, site: &Behind<'_>) -> bool {
+        let stays = self.0.encode.is_some() && self.1.stay(site);
+        if let (true, State::Later(future)) = (stays, &self.0.state) {
+            future.0.want_far(Some(site.0));
+        }
+        stays
+    }
+
+    #[cfg(feature = "ray")]
+    fn come(&mut self, now: bool) {
+        if let State::Shared(reference) = &self.0.state {
+            let fetched = reference.fetch();
+            self.0.state = if now {
+                match fetched.result() {
+                    Ok(value) => State::Now(value),
+                    Err(error) => State::Later(TaskFuture::settled(Err(error))),
+                }
+            } else {
+                State::Later(fetched)
+            };
+        }
+        self.1.come(now);
+    }
+
+    #[cfg(feature = "ray")]
+    fn pieces(&self, site: &Behind<'_>, into: &mut Pieces) -> Result<()> {
+        self.0.add_to(into, site.0)?;
+        self.1.pieces(site, into)
+    }
+
     const COUNT: usize = 1 + R::COUNT;
-}
-
-/// So far down a chain of calls is looked for one that must not be waited for.
-const FAR: usize = 100;
-
-/// Something that waits and can be told not to.
-pub(crate) trait Waiting: Send + Sync {
-    fn give_up(&self);
-    /// Why this thread must not wait for it too.
-    fn refusal(&self) -> Option<Error>;
-}
-
-/// Arguments that are not all there, and what to do once they are.
-struct Join<A, F> {
-    held: Mutex<Option<(A, F)>>,
-    left: AtomicUsize,
-}
-
-impl<A, F> Join<A, F> {
-    fn lock(&self) -> MutexGuard<'_, Option<(A, F)>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<A: Args, F: FnOnce(Result<A::Values>) + Send + 'static> Notify for Join<A, F> {
-    fn notify(self: Arc<Self>, position: usize) {
-        let last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
-        let taken = {
-            let mut held = self.lock();
-            let failed = held.as_ref().is_some_and(|(args, _)| args.failed(position));
-            if last || failed { held.take().map(|held| (held, failed)) } else { None }
-        };
-        let Some(((mut args, then), failed)) = taken else { return };
-        if failed {
-            if let Err(error) = args.arrive(position) {
-                args.abandon();
-                then(Err(error));
-            }
-            return;
-        }
-        let mut result = Ok(());
-        for position in 0..A::COUNT {
-            result = result.and_then(|()| args.arrive(position));
-        }
-        then(result.and_then(|()| args.ready().map_err(|_| Error::invalid("an argument's future gave no value"))));
-    }
-}
-
-impl<A: Args, F: Send> Waiting for Join<A, F> {
-    fn give_up(&self) {
-        let held = self.lock().take();
-        if let Some((args, _then)) = held {
-            args.abandon();
-        }
-    }
-
-    fn refusal(&self) -> Option<Error> {
-        depth::within(FAR, || self.lock().as_ref().and_then(|(args, _)| args.refusal())).flatten()
-    }
-}
-
-/// Calls `then` with the values of `args` once all are there, or with the first error to happen.
-pub(crate) fn gather_args<A, F>(args: A, then: F) -> Arc<dyn Waiting>
-where
-    A: Args,
-    F: FnOnce(Result<A::Values>) + Send + 'static,
-{
-    let mut watches = Vec::new();
-    args.watches(0, &mut watches);
-    let join = Arc::new(Join { left: AtomicUsize::new(watches.len()), held: Mutex::new(Some((args, then))) });
-    for watch in watches {
-        (watch.0)(join.clone());
-    }
-    join
 }

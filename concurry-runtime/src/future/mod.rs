@@ -1,12 +1,13 @@
 //! What a call gives back at once: the future, the slot behind it, and futures as arguments.
 
 pub(crate) mod argument;
+pub(crate) mod join;
 pub(crate) mod slot;
 mod task_future;
 
-pub(crate) use argument::gather_args;
 pub use argument::{Arg, Args, IntoArg};
-#[cfg(test)]
+pub(crate) use join::gather_args;
+#[cfg(any(test, feature = "ray"))]
 pub(crate) use task_future::Promise;
 pub use task_future::{CallId, TaskFuture};
 pub(crate) use task_future::{Outcome, next_id};

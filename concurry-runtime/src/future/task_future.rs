@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::slot::{Notify, Slot};
+use super::slot::{Notify, Slot, Value};
 use crate::call::here;
 use crate::error::{Error, Result, TimeoutScope};
+#[cfg(feature = "ray")]
+use crate::far::Site;
 use crate::panics;
 
 /// A number that no other call of this process has.
@@ -49,6 +51,9 @@ pub(crate) trait Outcome<T>: Send + Sync {
     fn cancel_asked(&self) -> bool;
     /// Worker and method, for errors.
     fn names(&self) -> (&'static str, &'static str);
+    /// Its value is only to go to a call at this site, or to stay wherever it is: it need not come here.
+    #[cfg(feature = "ray")]
+    fn want_far(&self, _target: Option<&Arc<dyn Site>>) {}
     /// This thread is about to wait for it, and may help for a moment instead.
     fn help(&self) {}
     /// Why this thread must not block until it is there: nobody else would see to it.
@@ -224,9 +229,14 @@ impl<T: Send + 'static> Promise<T> {
 
     /// The first to settle it decides; whether this was the first.
     pub(crate) fn settle(&self, result: Result<T>) -> bool {
+        self.settle_as(result.into())
+    }
+
+    /// The same, of a value in whichever form.
+    pub(crate) fn settle_as(&self, value: Value<T>) -> bool {
         let first = !self.settled.swap(true, Ordering::AcqRel);
         if first {
-            self.slot.settle(result.into());
+            self.slot.settle(value);
         }
         first
     }

@@ -13,10 +13,16 @@ use super::{Pool, Reserve};
 use crate::call::{AnyCall, CallCell, Care, DecodeFn, Header, Ledger, More, NONE, Payload, Replay};
 use crate::context;
 use crate::error::{Error, Result};
+#[cfg(feature = "ray")]
+use crate::far::{Behind, Pieces, Site};
 use crate::future::{Args, TaskFuture, gather_args};
+#[cfg(feature = "ray")]
+use crate::mode::Mode;
 use crate::observe::Seen;
 use crate::panics;
 use crate::wire::codec;
+#[cfg(feature = "ray")]
+use crate::wire::codec::Codec;
 use crate::worker::{OfAKind, Wire, Worker};
 
 /// What every client of a pool can do, whatever its worker: the generated clients, `TaskPool` and `TaskWorkerClient`
@@ -202,6 +208,15 @@ impl<W: Worker> Client<W> {
         let more = More::of(core.care(method), Seen::submitted(&core.scene));
         let header = Header::new(method, W::KIND, ledger, self.pinned, more);
         let remote = self.remote.and_then(|wire| decode.map(|decode| (wire.codec, decode)));
+        #[cfg(feature = "ray")]
+        let args = {
+            let mut args = args;
+            if core.settings.mode == Mode::Sync {
+                // Nobody but this thread can make the call.
+                args.come(true);
+            }
+            args
+        };
         match args.ready() {
             Ok(values) => Ok(match pack(self.remote, &header, build(values), core.settings.max_message_size) {
                 Ok(payload) => {
@@ -219,14 +234,26 @@ impl<W: Worker> Client<W> {
             Err(args) => {
                 let cell = CallCell::new(header, Payload::Expected(None), remote);
                 core.park(cell.clone(), None);
+                #[cfg(feature = "ray")]
+                let mut args = args;
+                #[cfg(feature = "ray")]
+                let site = self.stay(&mut args);
                 let upstream = gather_args(args, {
                     let (cell, core) = (cell.clone(), core.clone());
                     let wire = self.remote;
-                    move |values| {
-                        match values {
-                            Ok(values) => {
+                    move |args| {
+                        match args {
+                            Ok(args) => {
                                 if core.unpark(cell.header().id) {
-                                    match pack(wire, cell.header(), build(values), core.settings.max_message_size) {
+                                    let most = core.settings.max_message_size;
+                                    let payload = match args.ready() {
+                                        Ok(values) => pack(wire, cell.header(), build(values), most),
+                                        #[cfg(feature = "ray")]
+                                        Err(args) => compose(method, &args, site.as_ref(), most),
+                                        #[cfg(not(feature = "ray"))]
+                                        Err(_) => Err(Error::invalid("an argument's future gave no value")),
+                                    };
+                                    match payload {
                                         Ok(payload) => {
                                             cell.provide(payload);
                                             core.dispatch(cell.clone());
@@ -246,6 +273,18 @@ impl<W: Worker> Client<W> {
                 Ok(TaskFuture(cell))
             }
         }
+    }
+
+    /// Has arguments stay where they are, if that is the site that this returns, and else come here.
+    #[cfg(feature = "ray")]
+    fn stay<A: Args>(&self, args: &mut A) -> Option<Arc<dyn Site>> {
+        let composes = self.remote.is_some_and(|wire| wire.codec == Codec::Bincode);
+        let site = if composes { self.pool.core().site() } else { None };
+        let site = site.filter(|site| args.stay(&Behind(site)));
+        if site.is_none() {
+            args.come(false);
+        }
+        site
     }
 
     /// A client whose first call has a place.
@@ -280,6 +319,16 @@ impl<W: Worker> Client<W> {
         // The largest number stands for no worker in particular; no pool has that many.
         Client { pinned: index.min(NONE - 1), ..self.clone() }
     }
+}
+
+/// A message some of whose arguments are on a cluster.
+#[cfg(feature = "ray")]
+fn compose<A: Args, M>(method: usize, args: &A, site: Option<&Arc<dyn Site>>, most: usize) -> Result<Payload<M>> {
+    let site = site.ok_or_else(|| Error::invalid("an argument's future gave no value"))?;
+    let mut pieces = Pieces::of(method, most)?;
+    args.pieces(&Behind(site), &mut pieces)?;
+    let (bytes, lacks) = pieces.into_message()?;
+    Ok(Payload::Composed(Arc::new(bytes), Arc::new(lacks)))
 }
 
 /// A message, in the form in which its call carries it: where it is sent, in so many bytes at most.

@@ -26,11 +26,19 @@ impl Flight {
         self.entered.load(Ordering::Acquire).wrapping_sub(left) & COUNT
     }
 
-    /// Calls that are with the worker.
+    /// Calls that are with the worker, as it is at one moment: were what has left a little older than what has entered, there
+    /// could be more than its window holds.
     pub(super) fn count(&self) -> u64 {
         // In this order, so that none has left that has not entered.
-        let left = self.left.load(Ordering::Acquire);
-        self.with(left)
+        let mut left = self.left.load(Ordering::Acquire);
+        loop {
+            let count = self.with(left);
+            let now = self.left.load(Ordering::Acquire);
+            if now == left {
+                return count;
+            }
+            left = now;
+        }
     }
 
     /// A call goes to the worker.

@@ -1,5 +1,7 @@
 //! What calls tell their pool: that they are settled, that they have left a worker, that they are to be tried again.
 
+#[cfg(feature = "ray")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{ABORTED, Core, Engine};
@@ -7,6 +9,8 @@ use super::lane::Status;
 use super::stats::add;
 use crate::call::{Call, Header, Interrupt, Ledger, NONE, Phase, Place};
 use crate::error::Error;
+#[cfg(feature = "ray")]
+use crate::far::Site;
 
 impl Core {
     /// The worker of `place` has room for one more.
@@ -37,6 +41,14 @@ impl Core {
 }
 
 impl Ledger for Core {
+    #[cfg(feature = "ray")]
+    fn site(&self) -> Option<Arc<dyn Site>> {
+        match &self.engine {
+            Engine::Workers(backend) => backend.site(),
+            Engine::Inline(_) => None,
+        }
+    }
+
     fn settling(&self, call: &Header, from: Phase, ok: bool, left: Option<Place>) {
         if from == Phase::Queued {
             self.uncount_queued(call.was_queued_by());

@@ -154,6 +154,19 @@ pub(crate) fn encode_result<T: Serialize + 'static>(
     }
 }
 
+/// The same of a value that nobody else needs: a `Vec<u8>` is taken, being its own encoding.
+pub(crate) fn take_result<T: Serialize + 'static>(
+    codec: Codec,
+    value: &mut Option<T>,
+    most: usize,
+) -> Result<Vec<u8>, String> {
+    if let Some(Some(plain)) = (value as &mut dyn Any).downcast_mut::<Option<Vec<u8>>>() {
+        return if plain.len() > most { Err(too_large(plain.len(), most)) } else { Ok(std::mem::take(plain)) };
+    }
+    let mut bytes = Vec::new();
+    value.iter().try_for_each(|value| encode_into(codec, value, &mut bytes, most)).map(|()| bytes)
+}
+
 /// The inverse of [`encode_result`].
 pub(crate) fn decode_result<T: DeserializeOwned + 'static>(codec: Codec, bytes: Vec<u8>) -> Result<T, String> {
     let mut plain = Some(bytes);
@@ -209,6 +222,13 @@ mod tests {
         encode_result(Codec::Bincode, &vec![9u8, 8, 7], &mut out, 3).unwrap();
         assert_eq!(out, [9, 8, 7]);
         assert_eq!(decode_result::<Vec<u8>>(Codec::Bincode, out).unwrap(), [9, 8, 7]);
+        let mut value = Some(vec![9u8, 8, 7]);
+        let at = value.as_ref().unwrap().as_ptr();
+        let taken = take_result(Codec::Bincode, &mut value, 3).unwrap();
+        assert_eq!((taken.as_slice(), taken.as_ptr()), ([9, 8, 7].as_slice(), at));
+        assert!(take_result(Codec::Bincode, &mut Some(vec![9u8, 8, 7]), 2).unwrap_err().contains("takes 3 bytes"));
+        let taken = take_result(Codec::Bincode, &mut Some(5u64), MOST).unwrap();
+        assert_eq!(decode_result::<u64>(Codec::Bincode, taken).unwrap(), 5);
         let mut out = Vec::new();
         encode_result(Codec::Bincode, &5u64, &mut out, MOST).unwrap();
         assert_eq!(decode_result::<u64>(Codec::Bincode, out).unwrap(), 5);

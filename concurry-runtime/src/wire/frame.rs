@@ -47,6 +47,8 @@ pub(crate) enum Kind {
     Timed = 12,
     /// To the bridge to a cluster: a worker whose node its driver cannot reach is to be started all the same.
     Relay = 13,
+    /// To the bridge to a cluster: what the workers of a pool are to be. The call's number is the pool's.
+    Pool = 14,
     /// From the worker, which takes calls, or from a zygote, which takes orders.
     Ready = 16,
     /// From the worker: it could not be built; it ends.
@@ -60,10 +62,30 @@ pub(crate) enum Kind {
     /// From the worker: about limits.
     Asked = 21,
     /// From a worker that was forked from what its constructor made: a method has panicked, and another is to take its
-    /// place. It ends.
+    /// place. It ends. From the bridge to a cluster: the workers of a pool are gone.
     Spent = 22,
     /// From the bridge to a cluster: where a worker's driver may connect to its node, and by which secret.
     Offer = 23,
+    /// To the worker: which values that are on its cluster belong into the call that comes next, and where.
+    With = 24,
+    /// To the bridge to a cluster: give a worker a value that is there.
+    Give = 25,
+    /// To the bridge to a cluster: a value there is not needed any more.
+    Forget = 26,
+    /// To the bridge to a cluster: bring a value from there.
+    Fetch = 27,
+    /// To the bridge to a cluster: put the value there that comes with this.
+    Put = 28,
+    /// From the bridge to a cluster: the value that was to be brought, or why it is not.
+    Fetched = 29,
+    /// From the worker: a call has come to a value that is large. The worker waits to be told where it is to go.
+    Large = 30,
+    /// To the worker: that value is to come here.
+    Send = 31,
+    /// To the worker: that value is to stay where it is.
+    Keep = 32,
+    /// From the worker: a call's value, which is left on the worker's node.
+    Kept = 33,
 }
 
 impl Kind {
@@ -82,6 +104,7 @@ impl Kind {
             11 => Kind::Fork,
             12 => Kind::Timed,
             13 => Kind::Relay,
+            14 => Kind::Pool,
             16 => Kind::Ready,
             17 => Kind::Failed,
             18 => Kind::Value,
@@ -90,6 +113,16 @@ impl Kind {
             21 => Kind::Asked,
             22 => Kind::Spent,
             23 => Kind::Offer,
+            24 => Kind::With,
+            25 => Kind::Give,
+            26 => Kind::Forget,
+            27 => Kind::Fetch,
+            28 => Kind::Put,
+            29 => Kind::Fetched,
+            30 => Kind::Large,
+            31 => Kind::Send,
+            32 => Kind::Keep,
+            33 => Kind::Kept,
             _ => return None,
         })
     }
@@ -98,7 +131,7 @@ impl Kind {
 impl Kind {
     /// Whether a call comes to its end by it.
     pub(crate) fn is_answer(self) -> bool {
-        matches!(self, Kind::Value | Kind::Error)
+        matches!(self, Kind::Value | Kind::Error | Kind::Kept)
     }
 }
 

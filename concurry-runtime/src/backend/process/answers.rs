@@ -1,10 +1,17 @@
-//! How the answers of a worker come to their calls: by its reader, or by whoever waits for one of them.
+//! How the answers of a worker come to their calls: by its reader, or by whoever waits for one of them; and how what it asks
+//! for comes to it.
+
+use std::sync::Arc;
 
 use super::link::ProcessLink;
+use crate::backend::Link;
 use crate::call::Job;
 use crate::error::Told;
+#[cfg(feature = "ray")]
+use crate::far::Stored;
 use crate::fault::Point;
 use crate::fork::is_fork;
+use crate::limits::{Desk, Holder, Local};
 use crate::panics;
 use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{Head, Kind};
@@ -14,6 +21,9 @@ use crate::wire::link::{Frame, Help, Reading};
 pub(super) enum Said {
     Value(Option<Job>, Vec<u8>),
     Error(Option<Job>, Told),
+    /// A value was left on the worker's node.
+    #[cfg(feature = "ray")]
+    Kept(Option<Job>, Arc<Stored>),
     /// What is no answer.
     Other(Frame),
 }
@@ -35,13 +45,19 @@ impl ProcessLink {
                 let told = decode_told(&bytes)?;
                 Said::Error(self.answered(&head)?, told)
             }
+            #[cfg(feature = "ray")]
+            Kind::Kept => {
+                let promised = self.state().promised.take().filter(|stored| stored.key.call == head.id);
+                let stored = promised.ok_or("it left a value on its node, which it was not told to")?;
+                Said::Kept(self.answered(&head)?, stored)
+            }
             _ => Said::Other((head, bytes)),
         })
     }
 
     fn answered(&self, head: &Head) -> Result<Option<Job>, String> {
         let mut state = self.state();
-        state.sent.expects(head.id, head.kind == Kind::Value)?;
+        state.sent.expects(head.id, head.kind != Kind::Error)?;
         let job = state.sent.take(head.id);
         drop(state);
         Ok(told(job, head))
@@ -105,6 +121,25 @@ impl ProcessLink {
         self.fault(Point::Heard);
         let job = self.state().sent.take(head.id);
         told(job, head)
+    }
+}
+
+impl ProcessLink {
+    /// Asks for limits on behalf of this worker.
+    pub(super) fn desk(&self, local: Arc<Local>) -> Desk {
+        let me = self.me.clone();
+        Desk::new(local, Holder::worker().worker, move |answer| {
+            let Some(link) = me.upgrade() else { return };
+            match codec::encode(Codec::Bincode, &answer) {
+                Ok(bytes) => {
+                    link.write(link.state(), Head::plain(Kind::Granted, bytes.len()), &bytes);
+                }
+                // It is ours and small; a worker that gets no answer would wait for ever.
+                Err(_) => {
+                    link.kill();
+                }
+            }
+        })
     }
 }
 

@@ -165,7 +165,7 @@ impl Launch {
             let relayed = sys::keep(socket.as_fd());
             let life = Life::Actor(actor.clone());
             born(&life);
-            let (kept, socket) = match cluster.connect(&actor) {
+            let (kept, socket) = match cluster.connect(&actor, &socket) {
                 None => (relayed, Arc::new(socket)),
                 Some(direct) => {
                     drop(relayed);
@@ -262,6 +262,15 @@ impl Launch {
         self.tell(socket, Kind::Zygote, &description, Some(register))
     }
 
+    /// From how many bytes on a result may stay on its node.
+    fn reference_above(&self) -> Option<u64> {
+        #[cfg(feature = "ray")]
+        if let (Some(cluster), false) = (&self.cluster, self.msgpack) {
+            return cluster.reference_above();
+        }
+        None
+    }
+
     fn start(&self, index: usize, init: Vec<u8>) -> Start {
         Start {
             build: self.build,
@@ -275,6 +284,7 @@ impl Launch {
             index,
             limits: self.limiting.of(index).map(|local| local.plan().clone()),
             shared: false,
+            reference_above: self.reference_above(),
         }
     }
 

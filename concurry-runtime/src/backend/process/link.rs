@@ -16,25 +16,25 @@ use super::status;
 use crate::backend::{End, Link, broken};
 use crate::call::{Call, Header, Interrupt, Job, later};
 use crate::error::{Death, Error, Result};
+#[cfg(feature = "ray")]
+use crate::far::Stored;
 use crate::fault::{Faults, Point};
 use crate::fork::is_fork;
-use crate::limits::{Desk, Holder, Local};
 use crate::timer::{self, Alarm};
-use crate::wire::codec::{self, Codec};
 use crate::wire::frame::{Head, Kind};
 use crate::wire::link::{Down, Outbox, Reading};
 
 #[derive(Default)]
 pub(super) struct State {
     pub(super) sent: Sent,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     /// Among what is in the outbox is something that must not wait until the worker has time.
     urgent: bool,
     down: Option<Down>,
     /// What the worker says, for whoever waits for it.
     pub(super) reading: Option<Arc<Reading>>,
     /// What the worker lives in, until that is about to be reaped.
-    life: Option<Life>,
+    pub(super) life: Option<Life>,
     /// Ended or killed: nothing is written any more.
     closed: bool,
     /// The worker was told to end.
@@ -50,6 +50,9 @@ pub(super) struct State {
     /// may be over at once, of which it is busy with one.
     left: Vec<(u64, Option<Alarm>)>,
     mark: Option<Arc<Mark>>,
+    /// The value that the worker was told to leave on its node.
+    #[cfg(feature = "ray")]
+    pub(super) promised: Option<Arc<Stored>>,
 }
 
 impl State {
@@ -94,7 +97,7 @@ impl State {
 const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) struct ProcessLink {
-    me: Weak<ProcessLink>,
+    pub(super) me: Weak<ProcessLink>,
     /// Where its process comes from, if it is not started.
     nursery: Option<Arc<Nursery>>,
     state: Mutex<State>,
@@ -144,6 +147,8 @@ impl ProcessLink {
     pub(super) fn born(&self, life: Life, mark: Arc<Mark>) -> bool {
         let mut state = self.state();
         state.mark = Some(mark);
+        #[cfg(feature = "ray")]
+        state.give_all(&life);
         state.life = Some(life);
         !state.killed
     }
@@ -176,7 +181,7 @@ impl ProcessLink {
     }
 
     /// Sends a frame that the worker is to see even while it is busy.
-    fn write(&self, mut state: MutexGuard<'_, State>, head: Head, bytes: &[u8]) {
+    pub(super) fn write(&self, mut state: MutexGuard<'_, State>, head: Head, bytes: &[u8]) {
         if is_fork() {
             // The ring is its parent's as well.
             return;
@@ -225,10 +230,14 @@ impl ProcessLink {
         state.memory = None;
         state.down = None;
         state.reading = None;
+        #[cfg(feature = "ray")]
+        let promised = state.promised.take();
         let patience: Vec<_> = state.left.iter_mut().map(|(_, alarm)| alarm.take()).collect();
         let exit = life.reap();
         drop(state);
         drop(patience);
+        #[cfg(feature = "ray")]
+        drop(promised);
         exit
     }
 
@@ -256,23 +265,6 @@ impl ProcessLink {
         if let (true, true, Some(life)) = (busy, waiting, &state.life) {
             life.end_now();
         }
-    }
-
-    /// Asks for limits on behalf of this worker.
-    pub(super) fn desk(&self, local: Arc<Local>) -> Desk {
-        let me = self.me.clone();
-        Desk::new(local, Holder::worker().worker, move |answer| {
-            let Some(link) = me.upgrade() else { return };
-            match codec::encode(Codec::Bincode, &answer) {
-                Ok(bytes) => {
-                    link.write(link.state(), Head::plain(Kind::Granted, bytes.len()), &bytes);
-                }
-                // It is ours and small; a worker that gets no answer would wait for ever.
-                Err(_) => {
-                    link.kill();
-                }
-            }
-        })
     }
 
     /// The call that was sent under this number, and which attempt of it.
@@ -316,6 +308,8 @@ impl Link for ProcessLink {
             None => Kind::Void,
         };
         let message = message.unwrap_or_default();
+        #[cfg(feature = "ray")]
+        let composition = call.composition();
         self.fault(Point::Send);
         let mut state = self.state();
         let id = state.sent.push(job);
@@ -329,6 +323,10 @@ impl Link for ProcessLink {
             set: header.limit_set().map_or(0, |set| set.saturating_add(1)),
             run_ms: header.run_timeout().map_or(0, millis),
         };
+        #[cfg(feature = "ray")]
+        if let Some(composition) = composition {
+            return self.send_composed(state, head, message, &composition);
+        }
         let pid = state.life.as_ref().and_then(Life::pid);
         let mut raw = |piece: &[u8]| {
             state.outbox.raw(piece);

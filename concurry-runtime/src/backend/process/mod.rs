@@ -23,6 +23,8 @@
 
 mod answers;
 mod child;
+#[cfg(feature = "ray")]
+mod far;
 mod hook;
 mod kills;
 mod launch;
@@ -60,6 +62,8 @@ use self::nursery::Nursery;
 use super::ray::Cluster;
 use super::{Backend, Host, Place, Recipe, Started};
 use crate::error::{Error, Result};
+#[cfg(feature = "ray")]
+use crate::far::Site;
 use crate::fault::Point;
 use crate::options::Settings;
 use crate::panics;
@@ -136,6 +140,11 @@ impl Backend for Processes {
         if let Some(cluster) = &self.cluster {
             cluster.close();
         }
+    }
+
+    #[cfg(feature = "ray")]
+    fn site(&self) -> Option<Arc<dyn Site>> {
+        self.cluster.as_ref()?.site()
     }
 
     fn join(&self) {

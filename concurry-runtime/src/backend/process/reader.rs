@@ -211,6 +211,13 @@ impl Worker<'_> {
                 }
                 self.link.fault(Point::Answered);
             }
+            #[cfg(feature = "ray")]
+            Said::Kept(job, stored) => {
+                if let Some(job) = job {
+                    job.complete_far(stored);
+                }
+                self.link.fault(Point::Answered);
+            }
             Said::Other((head, bytes)) => return self.take_other(head, bytes),
         }
         Ok(())
@@ -224,6 +231,8 @@ impl Worker<'_> {
                 self.missed = self.nursery.is_some();
             }
             Kind::Spent => self.spent = true,
+            #[cfg(feature = "ray")]
+            Kind::Large => self.link.place_value(head.id, &bytes)?,
             Kind::Failed => {
                 let error = decode_told(&bytes)?.into_error(|bytes| self.rebuild(INIT, bytes));
                 self.failed = Some(Failure::Refused(error));

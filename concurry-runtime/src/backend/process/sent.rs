@@ -57,6 +57,12 @@ impl Sent {
         taken
     }
 
+    /// All of them.
+    #[cfg(feature = "ray")]
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().flatten()
+    }
+
     /// Takes the jobs before the one of this number.
     pub(super) fn take_before(&mut self, number: u64) -> Vec<Job> {
         let count = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);

@@ -18,7 +18,7 @@ const MOUTHFUL: usize = 1 << 20;
 pub(in crate::backend) struct Message {
     pub(in crate::backend) head: Head,
     pub(in crate::backend) bytes: Vec<u8>,
-    pub(super) files: VecDeque<OwnedFd>,
+    pub(in crate::backend) files: VecDeque<OwnedFd>,
 }
 
 impl Message {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::bridge::Bridge;
 use super::direct::Offer;
 use crate::call::later;
+use crate::far::{Key, Site, Stored};
 use crate::timer::{self, Alarm};
 
 /// How long what a worker said last may be on its way after it is known how the worker has ended.
@@ -88,13 +89,15 @@ impl Told {
 pub(crate) struct Actor {
     bridge: Arc<Bridge>,
     number: u64,
+    /// The worker's type, which errors name.
+    worker: &'static str,
     told: Mutex<Told>,
     changed: Condvar,
 }
 
 impl Actor {
-    pub(super) fn new(bridge: Arc<Bridge>, number: u64) -> Arc<Self> {
-        Arc::new(Actor { bridge, number, told: Mutex::default(), changed: Condvar::new() })
+    pub(super) fn new(bridge: Arc<Bridge>, number: u64, worker: &'static str) -> Arc<Self> {
+        Arc::new(Actor { bridge, number, worker, told: Mutex::default(), changed: Condvar::new() })
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
@@ -115,6 +118,11 @@ impl Actor {
 
     /// It is gone; the first that is heard of that counts.
     pub(super) fn gone(self: &Arc<Self>, fate: Fate) {
+        let fate = match fate {
+            // It becomes an error by itself.
+            Fate::Refused(text) => Fate::Refused(format!("{}: {text}", self.worker)),
+            other => other,
+        };
         let mut told = self.told();
         if told.fate.is_none() {
             told.fate = Some(fate);
@@ -156,6 +164,20 @@ impl Actor {
     pub(crate) fn torn(&self) {
         let mut told = self.told();
         told.torn |= told.socket.strong_count() > 0;
+    }
+
+    fn site(&self) -> Arc<dyn Site> {
+        self.bridge.clone()
+    }
+
+    /// Has it given a value that is on the cluster.
+    pub(crate) fn give(&self, stored: &Stored) {
+        self.bridge.give(self.number, stored.key, !stored.is_at(&self.site()));
+    }
+
+    /// The value of the call of this number, which it is about to leave on its node.
+    pub(crate) fn leaves(&self, call: u64, size: u64) -> Option<Arc<Stored>> {
+        Stored::new(self.site(), Key { worker: self.number, call }, size)
     }
 
     /// Ends it at once. The bridge sees to it that it is gone soon, whatever its node does; and whoever hears the bridge

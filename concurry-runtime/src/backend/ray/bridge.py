@@ -8,7 +8,9 @@ driver reaches the worker's node by itself, they do not come here at all.
 import collections
 import hashlib
 import hmac
+import mmap
 import os
+import pickle
 import select
 import signal
 import socket
@@ -56,8 +58,13 @@ STREAM, ABOUT = 128 << 10, 0.001
 # long: the answer may be next, and what a batch costs is paid once.
 BARE, COMPANY = 32, 0.002
 
+# How long the value that a worker has left on its node may be on its way to Ray.
+STOWING = 60.0
+
 # What a guardian says comes in records: kind, length, bytes. (No `Struct`: this is sent along with the guardian.)
 RECORD = "<cI"
+# Of a value that a worker has left with it: the call's number, and the file's.
+KEPT = "<QI"
 
 
 class Refused(Exception):
@@ -89,6 +96,11 @@ class Guardian:
         self.writing = threading.Lock()
         self.hashed = None
         self.offer = None
+        # Values that the worker has left here, each in a file without a name, until they are taken; and the way by which
+        # it leaves them and is given others.
+        self.kept = {}
+        self.values = None
+        self.giving = threading.Lock()
         threading.Thread(target=self._watch, daemon=True).start()
 
     def begin(self, generation, executable, direct):
@@ -209,6 +221,12 @@ class Guardian:
             return self._refused("its driver did not connect to it within %d s" % EXPECTED)
         return offer["answer"]
 
+    def _machine(self):
+        """On which machine this is, as far as processes there know each other by their numbers; and its own."""
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            booted = file.read().strip()
+        return [booted + os.readlink("/proc/self/ns/pid"), os.getpid()]
+
     def _node(self):
         import ray
 
@@ -274,6 +292,8 @@ class Guardian:
         env["CONCURRY_WORKER_OF"] = str(os.getpid())
         env["CONCURRY_EXECUTABLE"] = self.spec["sha256"]
         env["CONCURRY_NODE_ID"] = self._node()
+        values, its_values = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        env["CONCURRY_VALUES"] = str(its_values.fileno())
         if caller is None:
             ours, theirs = socket.socketpair()
         else:
@@ -287,14 +307,17 @@ class Guardian:
                 env=env,
                 cwd=self.spec["folder"] if os.path.isdir(self.spec["folder"] or "") else None,
                 stdin=theirs.fileno(),
+                pass_fds=[its_values.fileno()],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if self.spec["capture_stderr"] else None,
             )
         except BaseException:
             ours.close()
+            values.close()
             raise
         finally:
             theirs.close()
+            its_values.close()
         with self.state:
             self.generation = generation
             self.records.clear()
@@ -304,13 +327,18 @@ class Guardian:
             self.heard = time.monotonic()
             self.process = process
             self.socket = ours if caller is None else None
+            self.values = values
             self.state.notify_all()
         pipes = [(process.stdout, b"O")] + ([(process.stderr, b"E")] if process.stderr else [])
-        printed = threading.Thread(target=self._listen, args=(generation, process, pipes), daemon=True)
-        printed.start()
+        heard = [
+            threading.Thread(target=self._listen, args=(generation, process, pipes), daemon=True),
+            threading.Thread(target=self._keep, args=(generation, values), daemon=True),
+        ]
+        for thread in heard:
+            thread.start()
         watch = self._read if caller is None else self._wait
-        threading.Thread(target=watch, args=(generation, process, ours, printed), daemon=True).start()
-        return {"pid": process.pid, "direct": caller is not None}
+        threading.Thread(target=watch, args=(generation, process, ours, heard), daemon=True).start()
+        return {"pid": process.pid, "direct": caller is not None, "at": self._machine()}
 
     def _put(self, generation, kind, data):
         with self.state:
@@ -324,7 +352,7 @@ class Guardian:
                 self.size += len(data)
                 self.state.notify_all()
 
-    def _read(self, generation, process, ours, printed):
+    def _read(self, generation, process, ours, heard):
         """Passes on what the worker says, until it is gone, and then how it ended."""
         while True:
             try:
@@ -336,12 +364,12 @@ class Guardian:
             self._put(generation, b"D", data)
         # It has let go of its socket, so whatever it still does, it does for nobody.
         process.kill()
-        self._tell_end(generation, process.wait(), printed)
+        self._tell_end(generation, process.wait(), heard)
         # Not while somebody writes to it: its number may be another's at once.
         with self.writing:
             ours.close()
 
-    def _wait(self, generation, process, ours, printed):
+    def _wait(self, generation, process, ours, heard):
         """Waits until a worker is gone to which its driver has connected, and tells how it ended.
 
         What it had said last may be on its way. Were nobody but the worker to have the connection, what it had not read
@@ -360,7 +388,7 @@ class Guardian:
         with self.state:
             # Not while somebody kills it.
             code = process.wait()
-        self._tell_end(generation, code, printed)
+        self._tell_end(generation, code, heard)
         ours.settimeout(SILENCE)
         try:
             while ours.recv(MOUTHFUL):
@@ -369,7 +397,10 @@ class Guardian:
             pass
         ours.close()
 
-    def _tell_end(self, generation, code, printed):
+    def _tell_end(self, generation, code, heard):
+        printed, kept = heard
+        # What it has left here is to be known before it is known to be gone. Nobody else has its end of that.
+        kept.join(PATIENCE)
         # What it wrote is in the pipes; programs that it has started may keep them open for as long as they like.
         printed.join(0.3)
         if code < 0:
@@ -381,6 +412,81 @@ class Guardian:
         else:
             status = "its process exited with code %d" % code
         self._put(generation, b"X", status.encode())
+
+    def _keep(self, generation, values):
+        """Takes in what the worker leaves here, until it is gone."""
+        while True:
+            try:
+                said, files, _, _ = socket.recv_fds(values, 64, 1)
+            except OSError:
+                break
+            if not said:
+                break
+            call = struct.unpack("<Q", said)[0]
+            with self.state:
+                self.kept[generation, call] = files[0]
+            self._put(generation, b"K", struct.pack(KEPT, call, files[0]))
+        with self.giving:
+            values.close()
+
+    def take(self, generation, call):
+        """A value that the worker has left, which is Ray's from here on."""
+        with self.state:
+            file = self.kept.pop((generation, call))
+        try:
+            return [pickle.PickleBuffer(mmap.mmap(file, 0, prot=mmap.PROT_READ))]
+        finally:
+            os.close(file)
+
+    def drop(self, generation, call):
+        """A value that the worker has left is not needed any more."""
+        with self.state:
+            file = self.kept.pop((generation, call), None)
+        if file is not None:
+            os.close(file)
+
+    def pass_on(self, generation, worker, call, process, file):
+        """Gives a value to the worker that is in a file of a process of this machine, without a copy; whether it could."""
+        try:
+            file = os.open("/proc/%d/fd/%d" % (process, file), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            self._say(generation, b"G", worker, call, b"", [file])
+            return True
+        finally:
+            os.close(file)
+
+    def give(self, generation, worker, call, value):
+        """Gives a value to the worker, by the key of who had left it."""
+        file = os.memfd_create("concurry-value")
+        try:
+            view = memoryview(value[0]).cast("B")
+            done = 0
+            while done < len(view):
+                done += os.write(file, view[done : done + (64 << 20)])
+            self._say(generation, b"G", worker, call, b"", [file])
+        finally:
+            os.close(file)
+
+    def lose(self, generation, worker, call, why):
+        """That value does not come."""
+        self._say(generation, b"L", worker, call, why.encode("utf-8", "replace"), [])
+
+    def forget(self, generation, worker, call):
+        """That value is not needed any more."""
+        self._say(generation, b"F", worker, call, b"", [])
+
+    def _say(self, generation, what, worker, call, text, files):
+        with self.state:
+            values = self.values if generation == self.generation else None
+        try:
+            with self.giving:
+                if values is not None:
+                    socket.send_fds(values, [what + struct.pack("<QQ", worker, call) + text[:4000]], files)
+        except OSError:
+            # It is gone, and who waits for it sees that.
+            pass
 
     def _listen(self, generation, process, pipes):
         """Passes on what the worker prints."""
@@ -473,7 +579,9 @@ class Guardian:
 # The link to the driver: frames as all of concurry's, over the socket that was this process's standard input.
 
 HEAD = struct.Struct("<IBBHIQIII")
-START, STOP, LEAVE, BELL, FORK, RELAY, READY, FAILED, VALUE, BEGUN, OFFER = 1, 4, 5, 7, 11, 13, 16, 17, 18, 20, 23
+START, STOP, LEAVE, BELL, FORK, RELAY, POOL = 1, 4, 5, 7, 11, 13, 14
+READY, FAILED, VALUE, BEGUN, SPENT, OFFER = 16, 17, 18, 20, 22, 23
+GIVE, FORGET, FETCH, PUT, FETCHED = 25, 26, 27, 28, 29
 MOST = 1 << 20
 
 
@@ -482,14 +590,16 @@ class Driver:
         self.link = link
         self.writing = threading.Lock()
 
-    def tell(self, kind, number=0, *lines):
+    def tell(self, kind, number=0, *lines, files=()):
         data = "\n".join(str(line) for line in lines).encode("utf-8", "replace")[:MOST]
         head = bytearray(HEAD.pack(len(data), kind, 0, 0, 0, number, 0, 0, 0))
         for byte in bytes(head):
             head[5] ^= byte
+        frame = bytes(head) + data
         with self.writing:
             try:
-                self.link.sendall(bytes(head) + data)
+                sent = socket.send_fds(self.link, [frame], files) if files else 0
+                self.link.sendall(frame[sent:])
             except OSError:
                 leave()
 
@@ -519,7 +629,7 @@ class Driver:
 
 
 def told(fields):
-    """What workers are to be, of what the driver says."""
+    """What the cluster or a pool's workers are to be, of what the driver says."""
     hello = {"namespace": None, "node": None, "placement_group": None, "bundle": None, "exe_path": None, "folder": None}
     hello.update({"place_timeout": None, "resources": {}, "labels": {}, "env": {}})
     kinds = {"num_cpus": float, "num_gpus": float, "memory": int, "bundle": int, "place_timeout": float}
@@ -539,7 +649,7 @@ def leave(code=0):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The pool's workers.
+# The driver's pools and their workers.
 
 
 class Bridge:
@@ -549,8 +659,10 @@ class Bridge:
         self.executable = executable
         self.sha256, self.size = self.hash()
         self.lock = threading.Lock()
-        self.seats = {}
+        self.pools = {}
         self.workers = {}
+        # What workers have left on the cluster, and what was put there, by the worker and its call, or by 0 and a number.
+        self.values = {}
         self.shipped = None
         self.closing = False
 
@@ -599,7 +711,7 @@ class Bridge:
                 % (self.hello["address"], first_lines(error), ray.__version__, sys.version.split()[0])
             )
         self.kind = ray.remote(
-            concurrency_groups={"down": 1, "up": 2, "control": 2}, max_restarts=0, max_task_retries=0
+            concurrency_groups={"down": 1, "up": 2, "control": 2, "values": 2}, max_restarts=0, max_task_retries=0
         )(self.grouped())
 
     def grouped(self):
@@ -609,9 +721,169 @@ class Bridge:
         Guardian.started = group("control")(Guardian.started)
         Guardian.relay = group("control")(Guardian.relay)
         Guardian.kill = group("control")(Guardian.kill)
+        for name in ("take", "drop", "pass_on", "give", "lose", "forget"):
+            setattr(Guardian, name, group("values")(getattr(Guardian, name)))
         Guardian.push = group("down")(Guardian.push)
         Guardian.drain = group("up")(Guardian.drain)
         return Guardian
+
+    # -- orders
+
+    def open(self, number, hello):
+        with self.lock:
+            self.pools[number] = Pool(self, hello)
+
+    def fork(self, number, what, files):
+        stream = socket.socket(fileno=files[0])
+        stderr = files[1] if len(files) > 1 else None
+        with self.lock:
+            pool = self.pools[int(what["pool"])]
+            seat = pool.seats.setdefault(what["seat"], Seat())
+            worker = self.workers[number] = Worker(pool, number, seat, what, stream, stderr)
+        threading.Thread(target=worker.live, daemon=True).start()
+
+    def shut(self, number):
+        """Ends all workers of a pool, of which there will be no more."""
+        with self.lock:
+            pool = self.pools[number]
+            # Whoever is about to have a place gives it back.
+            pool.over = True
+            workers = [worker for worker in self.workers.values() if worker.pool is pool]
+        pool.end()
+        deadline = time.monotonic() + PATIENCE
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.done.wait(max(0, deadline - time.monotonic()))
+        self.driver.tell(SPENT, number)
+
+    def kill(self, number, why):
+        with self.lock:
+            worker = self.workers.get(number)
+        if worker is not None:
+            worker.why = worker.why or why
+            worker.kill()
+
+    def relay(self, number):
+        with self.lock:
+            worker = self.workers.get(number)
+        if worker is not None:
+            worker.relay()
+
+    # -- values
+
+    def value(self, key):
+        with self.lock:
+            value = self.values.setdefault(key, Value())
+            if key[0] not in self.workers and key[0] != 0 and not value.came.is_set():
+                value.fail("the node on which it was left is gone")
+            return value
+
+    def give(self, number, key, lost):
+        with self.lock:
+            worker = self.workers.get(number)
+        if worker is not None:
+            if lost:
+                value = Value()
+                value.fail("it was left on the cluster by another bridge, which is gone")
+            else:
+                value = self.value(key)
+            worker.give(key, value)
+
+    def forget(self, key):
+        with self.lock:
+            value = self.values.setdefault(key, Value())
+            if value.came.is_set():
+                self.values.pop(key)
+            else:
+                # It is on its way, perhaps.
+                value.unwanted = True
+            workers = [worker for worker in self.workers.values() if key in worker.given]
+        value.end()
+        for worker in workers:
+            worker.take_back(key)
+
+    def keep(self, key, **where):
+        """A value has come, and this is where it is."""
+        with self.lock:
+            value = self.values.setdefault(key, Value())
+            value.put(**where)
+            unwanted = value.unwanted
+            if unwanted:
+                self.values.pop(key)
+        if unwanted:
+            value.end()
+
+    def put(self, number, file):
+        try:
+            ref = self.ray.put([pickle.PickleBuffer(mmap.mmap(file, 0, prot=mmap.PROT_READ))])
+            self.keep((0, number), ref=ref)
+        except Exception as error:
+            self.value((0, number)).fail("it could not be put there: %s" % first_lines(error))
+        finally:
+            os.close(file)
+
+    def fetch(self, number, key):
+        try:
+            held = self.ray.get(self.value(key).await_ref())[0]
+            file = os.memfd_create("concurry-value")
+        except Exception as error:
+            self.driver.tell(FETCHED, number, first_lines(error))
+            return
+        try:
+            view = memoryview(held).cast("B")
+            done = 0
+            while done < len(view):
+                done += os.write(file, view[done : done + (64 << 20)])
+            self.driver.tell(FETCHED, number, files=[file])
+        except OSError as error:
+            self.driver.tell(FETCHED, number, error)
+        finally:
+            os.close(file)
+
+    def over(self, worker, fate, text):
+        with self.lock:
+            self.workers.pop(worker.number, None)
+            missing = [key for key, value in self.values.items() if key[0] == worker.number and not value.came.is_set()]
+            for key in missing:
+                if self.values[key].unwanted:
+                    self.values.pop(key)
+                else:
+                    self.values[key].fail("the node on which it was left is gone")
+        if not self.closing:
+            self.driver.tell(VALUE, worker.number, fate, text)
+
+    def beat(self):
+        while not self.closing:
+            self.driver.tell(BELL)
+            time.sleep(BEAT)
+            with self.lock:
+                old = [value for value in self.values.values() if value.is_old()]
+            if old:
+                threading.Thread(target=lambda: [value.stow() for value in old], daemon=True).start()
+
+    def close(self):
+        """Ends all workers and leaves the cluster; whatever hangs meanwhile."""
+        self.closing = True
+        watchdog = threading.Timer(PATIENCE, leave)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            for pool in list(self.pools.values()):
+                pool.end()
+            self.ray.shutdown()
+        finally:
+            leave()
+
+
+class Pool:
+    """A pool: what its workers are to be, and their places."""
+
+    def __init__(self, bridge, hello):
+        self.bridge = bridge
+        self.hello = hello
+        self.seats = {}
+        self.over = False
 
     def wanted(self):
         hello = self.hello
@@ -625,7 +897,7 @@ class Bridge:
         if hello["placement_group"] is not None:
             return
         wanted = self.wanted()
-        nodes = [node for node in self.ray.nodes() if node["Alive"]]
+        nodes = [node for node in self.bridge.ray.nodes() if node["Alive"]]
         fits = lambda node: all(node["Resources"].get(name, 0) >= amount for name, amount in wanted.items())
         labels = lambda node: all(node.get("Labels", {}).get(key) == value for key, value in hello["labels"].items())
         named = lambda node: hello["node"] is None or hello["soft"] or node["NodeID"] == hello["node"]
@@ -655,7 +927,7 @@ class Bridge:
         from ray.util import scheduling_strategies as strategies
 
         if hello["placement_group"] is not None:
-            group = self.ray.util.get_placement_group(hello["placement_group"])
+            group = self.bridge.ray.util.get_placement_group(hello["placement_group"])
             bundle = -1 if hello["bundle"] is None else hello["bundle"]
             options["scheduling_strategy"] = strategies.PlacementGroupSchedulingStrategy(group, bundle)
         elif hello["node"] is not None:
@@ -664,52 +936,80 @@ class Bridge:
             options["scheduling_strategy"] = hello["strategy"]
         return options
 
-    # -- orders
+    def end(self):
+        for seat in list(self.seats.values()):
+            seat.end(self.bridge.ray)
 
-    def fork(self, number, what, files):
-        stream = socket.socket(fileno=files[0])
-        stderr = files[1] if len(files) > 1 else None
+
+class Value:
+    """A value on the cluster, or one that is on its way there.
+
+    One that a worker has left is at first with its actor, from where other workers on that machine have it without a copy. It
+    becomes Ray's when it is needed elsewhere, when the actor is to end, and in any case after a moment.
+    """
+
+    def __init__(self):
+        self.came = threading.Event()
+        # Held while it goes from where it is to somewhere else.
+        self.lock = threading.Lock()
+        self.ref = None
+        # The actor's seat, the actor, the worker's number, its call, and the number of the file.
+        self.source = None
+        # On which machine that is, and the actor's process.
+        self.at = None
+        self.since = None
+        self.why = None
+        self.unwanted = False
+
+    def put(self, ref=None, source=None, at=None):
+        self.ref, self.source, self.at = ref, source, at
+        self.since = time.monotonic()
+        if source is not None:
+            source[0].values.add(self)
+        self.came.set()
+
+    def fail(self, why):
+        self.why = why
+        self.came.set()
+
+    def is_old(self):
+        return self.source is not None and time.monotonic() - self.since > BEAT
+
+    def stow(self):
+        """Has it be Ray's."""
         with self.lock:
-            seat = self.seats.setdefault(what["seat"], Seat())
-            worker = self.workers[number] = Worker(self, number, seat, what, stream, stderr)
-        threading.Thread(target=worker.live, daemon=True).start()
+            source, self.source = self.source, None
+            if source is not None:
+                seat, actor, worker, call, _ = source
+                self.ref = actor.take.remote(worker, call)
+                seat.values.discard(self)
+            return self.ref
 
-    def kill(self, number, why):
+    def await_ref(self):
+        if not self.came.wait(STOWING):
+            raise Lost("it did not come within %d s" % STOWING)
+        ref = self.stow()
+        if ref is None:
+            raise Lost(self.why or "it was given up")
+        return ref
+
+    def end(self):
+        """Nobody needs it any more."""
         with self.lock:
-            worker = self.workers.get(number)
-        if worker is not None:
-            worker.why = worker.why or why
-            worker.kill()
+            source, self.source = self.source, None
+            self.ref = None
+            if source is not None:
+                seat, actor, worker, call, _ = source
+                actor.drop.remote(worker, call)
+                seat.values.discard(self)
 
-    def relay(self, number):
+    def pass_on(self, ray, actor, number, key, at):
+        """Gives it to a worker of the machine that it is on; whether it could."""
         with self.lock:
-            worker = self.workers.get(number)
-        if worker is not None:
-            worker.relay()
-
-    def over(self, worker, fate, text):
-        with self.lock:
-            self.workers.pop(worker.number, None)
-        if not self.closing:
-            self.driver.tell(VALUE, worker.number, fate, text)
-
-    def beat(self):
-        while not self.closing:
-            self.driver.tell(BELL)
-            time.sleep(BEAT)
-
-    def close(self):
-        """Ends all workers and leaves the cluster; whatever hangs meanwhile."""
-        self.closing = True
-        watchdog = threading.Timer(PATIENCE, leave)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            for seat in list(self.seats.values()):
-                seat.end(self.ray)
-            self.ray.shutdown()
-        finally:
-            leave()
+            if self.source is None or at is None or self.at[0] != at[0]:
+                return False
+            passed = actor.pass_on.remote(number, *key, self.at[1], self.source[4])
+            return ray.get(passed, timeout=SILENCE)
 
 
 class Seat:
@@ -717,9 +1017,16 @@ class Seat:
 
     def __init__(self):
         self.actor = None
+        # The values that are with it.
+        self.values = set()
 
     def end(self, ray):
         actor, self.actor = self.actor, None
+        refs = [value.stow() for value in list(self.values)]
+        # Without those that nobody needs any more by now.
+        refs = [ref for ref in refs if ref is not None]
+        if refs:
+            ray.wait(refs, num_returns=len(refs), timeout=SILENCE)
         if actor is not None:
             try:
                 ray.kill(actor)
@@ -730,8 +1037,9 @@ class Seat:
 class Worker:
     """One incarnation of a worker."""
 
-    def __init__(self, bridge, number, seat, what, stream, stderr):
-        self.bridge = bridge
+    def __init__(self, pool, number, seat, what, stream, stderr):
+        self.pool = pool
+        self.bridge = pool.bridge
         self.number = number
         self.seat = seat
         self.what = what
@@ -747,6 +1055,11 @@ class Worker:
         self.listener = None
         self.done = threading.Event()
         self.lock = threading.Lock()
+        # It is started, or never will be; and the keys of the values that it was given.
+        self.settled = threading.Event()
+        self.given = set()
+        # On which machine it is, and its actor's process.
+        self.at = None
 
     def live(self):
         ray = self.bridge.ray
@@ -768,7 +1081,8 @@ class Worker:
         if self.why is not None:
             fate, text = "refused", self.why
         self.done.set()
-        if self.what["release"] == "1":
+        self.settled.set()
+        if self.what["release"] == "1" or self.pool.over:
             self.seat.end(ray)
         # In this order: the driver asks for its fate when it sees the end.
         self.bridge.over(self, fate, text)
@@ -819,6 +1133,10 @@ class Worker:
                     self.up(data)
                 elif kind == b"X":
                     return "ended", bytes(data).decode()
+                elif kind == b"K":
+                    for call, file in struct.iter_unpack(KEPT, data):
+                        source = (self.seat, actor, self.number, call, file)
+                        self.bridge.keep((self.number, call), source=source, at=self.at)
                 else:
                     printed(self.stderr if kind == b"E" else STDOUT, data)
 
@@ -830,15 +1148,15 @@ class Worker:
             self.kill()
 
     def place(self, ray):
-        bridge, hello = self.bridge, self.bridge.hello
+        bridge, pool, hello = self.bridge, self.pool, self.pool.hello
         limit = hello["place_timeout"]
         if self.seat.actor is None:
             if limit is None:
-                bridge.check()
+                pool.check()
             spec = {name: hello[name] for name in ("name", "env", "exe_path", "capture_stderr", "folder")}
             spec["sha256"] = bridge.sha256
             try:
-                actor = bridge.kind.options(**bridge.options()).remote(spec)
+                actor = bridge.kind.options(**pool.options()).remote(spec)
             except (ValueError, TypeError) as error:
                 raise Refused("Ray takes no such options: %s" % first_lines(error))
             with self.lock:
@@ -859,8 +1177,8 @@ class Worker:
                 "Ray has not placed it within %g s: asked for %s%s; of what the cluster has (%s), free are %s; ask for less, let fewer workers run, add a node, or wait longer by `place_timeout`"
                 % (
                     limit,
-                    amounts(bridge.wanted()),
-                    bridge.conditions(),
+                    amounts(pool.wanted()),
+                    pool.conditions(),
                     amounts(ray.cluster_resources()),
                     amounts(ray.available_resources()),
                 )
@@ -870,7 +1188,9 @@ class Worker:
         if "refused" in answer:
             raise Refused(answer["refused"])
         self.direct = answer["direct"]
+        self.at = answer["at"]
         self.placed = True
+        self.settled.set()
         bridge.driver.tell(BEGUN, self.number, answer["pid"])
         with self.lock:
             if self.killed:
@@ -899,6 +1219,35 @@ class Worker:
             actor = self.seat.actor
         if actor is not None:
             actor.relay.remote(self.number)
+
+    def give(self, key, value):
+        """Has a value brought to it, once."""
+        with self.lock:
+            if key in self.given:
+                return
+            self.given.add(key)
+        threading.Thread(target=self.bring, args=(key, value), daemon=True).start()
+
+    def bring(self, key, value):
+        self.settled.wait()
+        with self.lock:
+            actor = self.seat.actor
+        if actor is None or self.done.is_set():
+            return
+        ray = self.bridge.ray
+        try:
+            value.came.wait(STOWING)
+            if not value.pass_on(ray, actor, self.number, key, self.at):
+                ray.get(actor.give.remote(self.number, *key, value.await_ref()))
+        except Exception as error:
+            actor.lose.remote(self.number, *key, first_lines(error))
+
+    def take_back(self, key):
+        with self.lock:
+            self.given.discard(key)
+            actor = self.seat.actor
+        if actor is not None and not self.done.is_set():
+            actor.forget.remote(self.number, *key)
 
     def down(self, ray, actor):
         """Passes on what the driver says."""
@@ -1050,13 +1399,26 @@ def main():
     driver.tell(READY, 0, bridge.sha256, bridge.size)
     while True:
         order = driver.hear()
-        if order is None or order[0] == STOP:
+        if order is None or order[:2] == (STOP, 0):
             bridge.close()
         kind, number, what, files = order
-        if kind == FORK and files:
+        if kind == POOL:
+            bridge.open(number, told(what))
+        elif kind == STOP:
+            threading.Thread(target=bridge.shut, args=(number,), daemon=True).start()
+        elif kind == FORK and files:
             bridge.fork(number, what, files)
         elif kind == RELAY:
             bridge.relay(number)
+        elif kind == GIVE:
+            bridge.give(number, (int(what["worker"]), int(what["call"])), what["lost"] == "1")
+        elif kind == FORGET:
+            bridge.forget((number, int(what["call"])))
+        elif kind == FETCH:
+            key = int(what["worker"]), int(what["call"])
+            threading.Thread(target=bridge.fetch, args=(number, key), daemon=True).start()
+        elif kind == PUT and files:
+            threading.Thread(target=bridge.put, args=(number, files[0]), daemon=True).start()
         elif kind == LEAVE:
             bridge.kill(number, what.get("why"))
 

@@ -1,4 +1,6 @@
 //! [`Cluster`]: what a pool has of a Ray cluster. The bridge of the moment, and what the next one is told.
+//!
+//! Each bridge knows the pool by a number of its own.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -6,7 +8,6 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
@@ -14,10 +15,11 @@ use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
 use super::actor::Actor;
-use super::bridge::Bridge;
+use super::bridge::{Bridge, Wanted, named};
 use super::image::Image;
-use super::options::{RayOptions, RayTransport};
+use super::options::{Hello, RayOptions, RayTransport, Site};
 use crate::error::{Error, Result};
+use crate::far::Site as Values;
 
 /// How long connecting to a node may take where there is another way, and where there is none.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,7 +36,8 @@ pub(crate) struct Away {
 
 #[derive(Default)]
 struct State {
-    bridge: Option<Arc<Bridge>>,
+    /// The bridge, and the pool's number there.
+    bridge: Option<(Arc<Bridge>, u64)>,
     closed: bool,
     /// The nodes that cannot be reached from here.
     unreachable: BTreeSet<IpAddr>,
@@ -44,15 +47,17 @@ struct State {
 pub(crate) struct Cluster {
     /// The type of the workers, which errors name.
     worker: &'static str,
-    python: PathBuf,
-    /// What every bridge is told first.
-    hello: Vec<u8>,
+    site: Site,
+    /// What every bridge is told of the pool.
+    hello: Hello,
     /// The file that this process runs, also where that has been replaced or deleted meanwhile.
     executable: File,
     image: Image,
     /// A worker's place on the cluster goes with it.
     release: bool,
     transport: RayTransport,
+    /// See [`reference_above`](Self::reference_above).
+    reference_above: Option<u64>,
     state: Mutex<State>,
 }
 
@@ -65,27 +70,36 @@ impl Cluster {
         capture_stderr: bool,
         release: bool,
     ) -> Result<Arc<Self>> {
-        let hello = options.hello(name.replace('\0', "?"), capture_stderr).and_then(|hello| hello.to_bytes());
-        let hello = hello.map_err(|error| match error {
-            Error::Config { message } => Error::config(format!("{worker}: {message}")),
-            other => other,
-        })?;
+        let hello = options.hello(name.replace('\0', "?"), capture_stderr).map_err(|error| named(error, worker))?;
+        let site = options.site().map_err(|error| named(error, worker))?;
         let executable = File::open("/proc/self/exe").map_err(|error| {
             Error::init_failed(format!("the program's own executable cannot be read (is /proc mounted?): {error}"))
         })?;
-        let python = options.interpreter();
-        let bridge = Bridge::start(worker, &python, &hello, &executable)?;
-        let image = bridge.ready().inspect_err(|_| {
-            bridge.leave(true);
+        let bridge = Bridge::to(&site, worker, &executable)?;
+        let opened = bridge.ready(worker).and_then(|image| Ok((image, bridge.open(&hello)?)));
+        let (image, pool) = opened.map_err(|error| {
+            bridge.leave();
             bridge.await_end();
+            named(error, worker)
         })?;
-        let state = Mutex::new(State { bridge: Some(bridge), ..State::default() });
-        let transport = options.way();
-        Ok(Arc::new(Cluster { worker, python, hello, executable, image, release, transport, state }))
+        let state = Mutex::new(State { bridge: Some((bridge, pool)), ..State::default() });
+        let (transport, reference_above) = (options.way(), options.large().filter(|_| site.keeps_values()));
+        Ok(Arc::new(Cluster { worker, site, hello, executable, image, release, transport, reference_above, state }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where its values are: behind the bridge of the moment.
+    pub(crate) fn site(&self) -> Option<Arc<dyn Values>> {
+        let bridge = self.state().bridge.as_ref().map(|(bridge, _)| bridge.clone());
+        bridge.filter(|bridge| !bridge.is_over()).map(|bridge| bridge as Arc<dyn Values>)
+    }
+
+    /// From how many bytes on a result may stay on its node.
+    pub(crate) fn reference_above(&self) -> Option<u64> {
+        self.reference_above
     }
 
     /// The executable that workers run.
@@ -93,27 +107,39 @@ impl Cluster {
         self.image
     }
 
-    /// A bridge that is up. Where there is none any more, another is started, and waited for.
-    fn bridge(&self) -> Result<Arc<Bridge>> {
+    /// Sees to it that there is a bridge that is up. Where there is none any more, another is started, and waited for.
+    fn see_to_a_bridge(&self) -> Result<()> {
         let mut state = self.state();
         if state.closed {
             return Err(Error::stopped());
         }
         let bridge = match &state.bridge {
-            Some(bridge) if !bridge.is_over() => bridge.clone(),
-            _ => state.bridge.insert(Bridge::start(self.worker, &self.python, &self.hello, &self.executable)?).clone(),
+            Some((bridge, _)) if !bridge.is_over() => bridge.clone(),
+            _ => {
+                if let Some((gone, _)) = state.bridge.take() {
+                    gone.leave();
+                }
+                let bridge = Bridge::to(&self.site, self.worker, &self.executable)?;
+                match bridge.open(&self.hello) {
+                    Ok(pool) => state.bridge = Some((bridge.clone(), pool)),
+                    Err(error) => {
+                        bridge.leave();
+                        return Err(error);
+                    }
+                }
+                bridge
+            }
         };
         drop(state);
-        let image = bridge.ready()?;
-        if image != self.image {
+        if bridge.ready(self.worker)? != self.image {
             return Err(Error::ray(format!("{}: the program's executable was written to while it runs", self.worker)));
         }
-        Ok(bridge)
+        Ok(())
     }
 
     /// Has a worker started in this seat. Returns at once, where there is a bridge.
     pub(crate) fn spawn(&self, seat: usize, capture_stderr: bool) -> Result<Away> {
-        let bridge = self.bridge()?;
+        self.see_to_a_bridge()?;
         let (socket, theirs) =
             UnixStream::pair().map_err(|error| Error::refused("no socket could be made for its process", &error))?;
         let (stderr, written) = match capture_stderr {
@@ -127,13 +153,19 @@ impl Cluster {
         let mut files = vec![theirs.as_raw_fd()];
         files.extend(written.iter().map(AsRawFd::as_raw_fd));
         let direct = self.transport != RayTransport::Relay;
-        let actor = bridge.fork(seat, self.release, direct, &files)?;
+        // Under the lock: once the bridge was told that the pool is over, it is told of no worker of it.
+        let state = self.state();
+        let Some((bridge, pool)) = state.bridge.as_ref().filter(|_| !state.closed) else {
+            return Err(Error::stopped());
+        };
+        let wanted = Wanted { pool: *pool, seat, release: self.release, direct };
+        let actor = bridge.fork(&wanted, self.worker, &files)?;
         Ok(Away { actor, socket, stderr })
     }
 
-    /// Connects to a worker's node, once the worker has its place; `None` where its frames go through the bridge, or it is
-    /// not to be.
-    pub(crate) fn connect(&self, actor: &Arc<Actor>) -> Option<Arc<UnixStream>> {
+    /// Connects to a worker's node, once the worker has its place; `None` where its frames go through the bridge, by
+    /// `relayed`, or it is not to be. The bridge ends `relayed` where the worker is ended meanwhile.
+    pub(crate) fn connect(&self, actor: &Arc<Actor>, relayed: &UnixStream) -> Option<Arc<UnixStream>> {
         let patience = match self.transport {
             RayTransport::Relay => return None,
             RayTransport::Auto => PATIENCE,
@@ -145,7 +177,7 @@ impl Cluster {
             actor.relay();
             return None;
         }
-        match offer.take(patience) {
+        match offer.take(patience, relayed) {
             Ok(socket) => {
                 let socket = Arc::new(socket);
                 actor.connected(&socket);
@@ -180,20 +212,23 @@ impl Cluster {
         });
     }
 
-    /// No worker will be started any more: the bridge ends those that are there, and itself. Does not wait.
+    /// No worker will be started any more: the bridge ends those that are there, and itself where no other pool has to do
+    /// with it. Does not wait.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         if !std::mem::replace(&mut state.closed, true)
-            && let Some(bridge) = &state.bridge
+            && let Some((bridge, pool)) = &state.bridge
         {
-            bridge.leave(false);
+            bridge.shut(*pool);
+            bridge.leave();
         }
     }
 
-    /// Waits until the bridge is gone.
+    /// Waits until that is done.
     pub(crate) fn await_end(&self) {
         let bridge = self.state().bridge.clone();
-        if let Some(bridge) = bridge {
+        if let Some((bridge, pool)) = bridge {
+            bridge.await_shut(pool);
             bridge.await_end();
         }
     }

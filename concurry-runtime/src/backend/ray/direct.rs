@@ -2,11 +2,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt};
 
 /// How many bytes each of the two says, so that the other knows it.
 const HALF: usize = 16;
@@ -30,24 +32,27 @@ impl Offer {
         Some(Offer { at: at.parse().ok()?, ours: half(ours)?, theirs: half(theirs)? })
     }
 
-    /// Connects. Each step of that may take as long as `patience`.
+    /// Connects. Each step of that may take as long as `patience`, and none goes on once `over` has ended.
     ///
     /// # Errors
     ///
-    /// Nobody is there, or somebody else; in which case the node goes on to listen.
-    pub(super) fn take(&self, patience: Duration) -> io::Result<UnixStream> {
-        let mut stream = TcpStream::connect_timeout(&self.at, patience)?;
+    /// Nobody is there, or somebody else; in which case the node goes on to listen. Or `over` has ended.
+    pub(super) fn take(&self, patience: Duration, over: &UnixStream) -> io::Result<UnixStream> {
+        let mut stream = self.reach(patience, over)?;
         stream.set_nodelay(true)?;
         let (idle, again, times) = KEEP;
         setsockopt(&stream, sockopt::KeepAlive, &true)?;
         setsockopt(&stream, sockopt::TcpKeepIdle, &idle)?;
         setsockopt(&stream, sockopt::TcpKeepInterval, &again)?;
         setsockopt(&stream, sockopt::TcpKeepCount, &times)?;
+        // While something is on its way nobody looks after it, and sending it again goes on for a quarter of an hour.
+        setsockopt(&stream, sockopt::TcpUserTimeout, &(1000 * (idle + again * times)))?;
         stream.set_read_timeout(Some(patience))?;
         stream.write_all(&self.ours)?;
         let mut said = [0; HALF];
+        await_ready(&stream, PollFlags::POLLIN, patience, over)?;
         stream.read_exact(&mut said).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "it does not answer"),
+            io::ErrorKind::WouldBlock => silent(),
             io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), "it has hung up"),
             _ => error,
         })?;
@@ -60,6 +65,46 @@ impl Offer {
         // Nothing is done with it that is not the same for every stream socket; no file descriptor goes over it.
         Ok(UnixStream::from(OwnedFd::from(stream)))
     }
+
+    /// As `TcpStream::connect_timeout`, which nothing ends before its time.
+    fn reach(&self, patience: Duration, over: &UnixStream) -> io::Result<TcpStream> {
+        let family = if self.at.is_ipv6() { AddressFamily::Inet6 } else { AddressFamily::Inet };
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let stream = TcpStream::from(socket(family, SockType::Stream, flags, None)?);
+        match connect(stream.as_raw_fd(), &SockaddrStorage::from(self.at)) {
+            // Interrupted or not, it goes on by itself.
+            Err(Errno::EINPROGRESS | Errno::EINTR) => await_ready(&stream, PollFlags::POLLOUT, patience, over)?,
+            done => done?,
+        }
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        stream.set_nonblocking(false)?;
+        Ok(stream)
+    }
+}
+
+/// Waits until `stream` is ready, or has failed, and no longer than until `over` has ended.
+fn await_ready(stream: &TcpStream, ready: PollFlags, patience: Duration, over: &UnixStream) -> io::Result<()> {
+    let until = Instant::now() + patience;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(over.as_fd(), PollFlags::POLLIN), PollFd::new(stream.as_fd(), ready)];
+        let polled = poll(&mut fds, left);
+        let [over, _] = fds.map(|fd| fd.any().unwrap_or(true));
+        match polled {
+            Ok(0) => return Err(silent()),
+            Ok(_) if over => return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the worker was ended")),
+            Ok(_) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn silent() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "it does not answer")
 }
 
 /// Half of a secret in hexadecimal digits.
@@ -74,17 +119,24 @@ fn half(digits: &str) -> Option<[u8; HALF]> {
 mod tests {
     use std::net::TcpListener;
     use std::os::fd::AsRawFd;
+    use std::sync::mpsc::channel;
     use std::thread;
 
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, socket};
+    use nix::sys::socket::{Backlog, SockaddrIn, bind, getsockname, listen};
 
     use super::*;
 
     const PATIENCE: Duration = Duration::from_millis(100);
+    const LONG: Duration = Duration::from_secs(60);
     const SECRET: &str = "000102030405060708090a0b0c0d0e0ff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
 
     fn offer(at: SocketAddr) -> Offer {
         Offer::told(&format!("{SECRET}\n{at}")).unwrap()
+    }
+
+    /// What does not end.
+    fn alive() -> (UnixStream, UnixStream) {
+        UnixStream::pair().unwrap()
     }
 
     #[test]
@@ -113,7 +165,7 @@ mod tests {
             assert_eq!(&rest, b"\x01one");
             stream.write_all(b"two").unwrap();
         });
-        let mut stream = offer.take(Duration::from_secs(60)).unwrap();
+        let mut stream = offer.take(LONG, &alive().0).unwrap();
         stream.write_all(b"one").unwrap();
         let mut all = Vec::new();
         stream.read_to_end(&mut all).unwrap();
@@ -125,8 +177,9 @@ mod tests {
     fn who_is_not_there_or_does_not_know_the_secret_is_named() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let here = offer(listener.local_addr().unwrap());
+        let (over, _end) = alive();
         // The system has accepted for it, and nobody speaks.
-        assert_eq!(here.take(PATIENCE).unwrap_err().to_string(), "it does not answer");
+        assert_eq!(here.take(PATIENCE, &over).unwrap_err().to_string(), "it does not answer");
         let node = thread::spawn(move || {
             // The one that has given up.
             drop(listener.accept().unwrap());
@@ -140,15 +193,40 @@ mod tests {
                 assert_eq!(stream.read(&mut heard).unwrap(), 0);
             }
         });
-        let long = Duration::from_secs(60);
-        assert_eq!(here.take(long).unwrap_err().to_string(), "somebody else answers there");
-        assert_eq!(here.take(long).unwrap_err().to_string(), "it has hung up");
+        assert_eq!(here.take(LONG, &over).unwrap_err().to_string(), "somebody else answers there");
+        assert_eq!(here.take(LONG, &over).unwrap_err().to_string(), "it has hung up");
         node.join().unwrap();
         // A port that is somebody's, so that nobody else can listen there meanwhile.
         let kept = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
         bind(kept.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
         let port = getsockname::<SockaddrIn>(kept.as_raw_fd()).unwrap().port();
         let closed = offer(SocketAddr::from(([127, 0, 0, 1], port)));
-        assert_eq!(closed.take(PATIENCE).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(closed.take(PATIENCE, &over).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn nobody_waits_for_the_node_of_a_worker_that_is_ended() {
+        // One is let in and not accepted; who comes after that is not answered by the system either.
+        let any = SockaddrStorage::from("127.0.0.1:0".parse::<SocketAddr>().unwrap());
+        let listener = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+        bind(listener.as_raw_fd(), &any).unwrap();
+        listen(&listener, Backlog::new(0).unwrap()).unwrap();
+        let listener = TcpListener::from(listener);
+        let here = offer(listener.local_addr().unwrap());
+        for _ in 0..2 {
+            let (over, end) = alive();
+            let (begun, ended) = channel();
+            let own = here.clone();
+            let takes = thread::spawn(move || {
+                begun.send(()).unwrap();
+                own.take(LONG, &over)
+            });
+            ended.recv().unwrap();
+            // Whether it waits already or will in a moment.
+            drop(end);
+            assert_eq!(takes.join().unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+        }
+        let (over, _end) = alive();
+        assert_eq!(here.take(PATIENCE, &over).unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

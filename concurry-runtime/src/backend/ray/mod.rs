@@ -25,8 +25,9 @@
 //!
 //! # Who owns what
 //!
-//! A pool has a [`Cluster`]: what its workers are to be and the bridge of the moment. A bridge is a child process with a
-//! thread here that hears it ([`Bridge`]). Each incarnation of a worker has a pair of sockets, of which the bridge is
+//! A pool has a [`Cluster`]: what its workers are to be and the bridge of the moment. All pools of this process on one cluster
+//! share a bridge, which knows each by a number. It is a child process with a thread here that hears it ([`Bridge`]), and ends
+//! when the last pool is gone, and the last value that was left on the cluster. Each incarnation of a worker has a pair of sockets, of which the bridge is
 //! handed one end; the other is the socket of its `ProcessLink`, which knows no difference: frames go into it and come
 //! out of it, and its end is the worker's. What a process tells by its number and its exit status, an [`Actor`] tells:
 //! how to end it, and its [`Fate`]. On the node, a worker's guardian starts the process, and starts its successor after a
@@ -65,9 +66,10 @@
 //!
 //! | frame | from | what |
 //! | --- | --- | --- |
-//! | `Start` | driver | where the cluster is, what workers are to be; with the executable's descriptor |
+//! | `Start` | driver | where the cluster is; with the executable's descriptor |
 //! | `Ready` | bridge | it is joined; the executable's hash |
 //! | `Failed` | bridge | it is not, and why; the bridge ends |
+//! | `Pool` | driver | what the workers of the pool of this number are to be |
 //! | `Fork` | driver | start the worker of this number; with its end of the socket, and of a pipe for its stderr |
 //! | `Offer` | bridge | where one may connect to the worker of this number, and the secret |
 //! | `Relay` | driver | it does not connect to the worker of this number, which is to be started all the same |
@@ -75,7 +77,25 @@
 //! | `Leave` | driver | end the worker of this number at once; with a reason where it was not to be started |
 //! | `Value` | bridge | the worker of this number is gone: its fate. Its socket ends after this. |
 //! | `Bell` | bridge | it is alive; every two seconds |
-//! | `Stop` | driver | end all workers, leave the cluster, end |
+//! | `Stop` | driver | end the workers of the pool of this number; without one end all, leave the cluster, end |
+//! | `Spent` | bridge | the workers of the pool of this number are gone |
+//! | `Give` | driver | bring the worker of this number a value that is on the cluster, once |
+//! | `Fetch` | driver | bring a value here; under this number |
+//! | `Fetched` | bridge | the value with that number, in a file without a name, or why there is none |
+//! | `Put` | driver | put the value there that is in the file which comes with this; under this number |
+//! | `Forget` | driver | a value is not needed any more |
+//!
+//! # Values that stay there
+//!
+//! What they are to who makes and takes them, [`far`](crate::far) has. On the node, a worker and its guardian share a socket by
+//! which files without a name go, with a value in each. What the worker leaves, its guardian keeps, and says so with a record
+//! (`K`); for a moment it is the guardian's, from whom workers of the same machine have it without a copy (`pass_on`: they
+//! open the guardian's descriptor). It becomes Ray's (`take`), which stores it and brings it to whichever node, when it is wanted
+//! elsewhere, before the guardian ends, and after two seconds in any case. To a worker, it is brought by its own guardian (`give`),
+//! in a file again, once; a call that needs it waits for it before it begins, so that a death meanwhile costs nothing.
+//!
+//! A value is lost with its node, with its guardian while it is that one's, and with the bridge, whose it is. Whoever waits for
+//! one that is lost is told so (`lose`), and its call comes to [`Error::Ray`](crate::Error::Ray).
 //!
 //! # What happens when somebody dies
 //!
@@ -84,7 +104,7 @@
 //! | worker process | its guardian, at once | [`Fate::Ended`]: all that it had said comes first, so the call that had begun fails, and the rest is run by its successor, which the same guardian starts |
 //! | guardian, or its node | an error of `drain`, or 10 s without a beat | [`Fate::Lost`]: what it had said last may be lost, so all calls that were sent fail, which is as many as `max_queued_tasks`; those that wait here do not. The process ends by the end of its socket. |
 //! | bridge | the end of its socket, or 20 s without a bell | the same for all workers of the pool; the next one is started by another bridge |
-//! | connection | its breaking off, or 25 s in which the other end's kernel did not answer | the worker is ended, and it is as with the guardian |
+//! | connection | its breaking off, or 25 s in which the other end's kernel did not answer or took nothing of what waits for it | the worker is ended, and it is as with the guardian |
 //! | driver | the end of the bridge's socket | the bridge ends its actors; they are ended by Ray where it cannot; the processes by the end of their sockets, or after 20 s during which nobody asked for them |
 //!
 //! Ray restarts nothing and retries nothing (`max_restarts=0`, `max_task_retries=0`): that is the pool's to decide.
@@ -101,6 +121,7 @@ mod cluster;
 mod direct;
 mod image;
 mod options;
+mod values;
 
 pub(crate) use actor::{Actor, Fate};
 pub(crate) use cluster::{Away, Cluster};

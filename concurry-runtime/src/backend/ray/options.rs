@@ -82,6 +82,7 @@ pub struct RayOptions {
     python: Option<PathBuf>,
     place_timeout: Option<Duration>,
     transport: RayTransport,
+    reference_above: Option<usize>,
 }
 
 impl RayOptions {
@@ -172,6 +173,14 @@ impl RayOptions {
         self
     }
 
+    /// From how many bytes on the result of a call stays on the cluster where a call to another worker there is all that
+    /// it is for, or a [`RemoteRef`](crate::RemoteRef). By default 1 MiB; below it, what is asked for costs more than what
+    /// is saved. `usize::MAX` is never. By `ray://` none stays.
+    pub fn reference_above(mut self, bytes: usize) -> Self {
+        self.reference_above = Some(bytes);
+        self
+    }
+
     /// How calls and their answers travel. By default [`RayTransport::Auto`].
     pub fn transport(mut self, transport: RayTransport) -> Self {
         self.transport = transport;
@@ -179,11 +188,34 @@ impl RayOptions {
     }
 }
 
-/// What the bridge is told first.
-#[derive(Debug, PartialEq)]
-pub(super) struct Hello {
+/// What is large, in bytes, where nothing else is said.
+const LARGE: usize = 1 << 20;
+
+/// A cluster, and the Python that is to join it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Site {
+    pub(super) python: PathBuf,
     address: String,
     namespace: Option<String>,
+}
+
+impl Site {
+    /// Whether values can stay there: not where the cluster is reached by its client server.
+    pub(super) fn keeps_values(&self) -> bool {
+        !self.address.starts_with("ray://")
+    }
+
+    /// As the bridge is told of it first.
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+        let address = [("address".to_owned(), self.address.clone())];
+        let namespace = self.namespace.iter().map(|namespace| ("namespace".to_owned(), namespace.clone()));
+        fields(address.into_iter().chain(namespace), "a Ray cluster")
+    }
+}
+
+/// What the workers of a pool are to be.
+#[derive(Debug, PartialEq)]
+pub(super) struct Hello {
     /// What the worker's process is called.
     name: String,
     num_cpus: f64,
@@ -205,25 +237,32 @@ pub(super) struct Hello {
 }
 
 impl RayOptions {
+    /// From how many bytes on a result is large; nothing where none is.
+    pub(super) fn large(&self) -> Option<u64> {
+        let bytes = self.reference_above.unwrap_or(LARGE);
+        (bytes < usize::MAX).then_some(bytes as u64)
+    }
+
     /// How frames travel.
     pub(super) fn way(&self) -> RayTransport {
         self.transport
     }
 
-    /// The Python to run.
-    pub(super) fn interpreter(&self) -> PathBuf {
-        let told = || std::env::var_os("CONCURRY_PYTHON").filter(|path| !path.is_empty()).map(PathBuf::from);
-        self.python.clone().or_else(told).unwrap_or_else(|| "python3".into())
-    }
-
-    /// All of it, checked.
-    pub(super) fn hello(&self, name: String, capture_stderr: bool) -> Result<Hello> {
+    /// Which cluster.
+    pub(super) fn site(&self) -> Result<Site> {
         let told = || std::env::var("RAY_ADDRESS").ok().filter(|address| !address.is_empty());
         let address = self.address.clone().or_else(told).ok_or_else(|| {
             Error::config(
                 "mode `ray` has to know where the cluster is; say `.ray(RayOptions::new().address(\"host:6379\"))` or set RAY_ADDRESS; `local` starts one on this machine",
             )
         })?;
+        let told = || std::env::var_os("CONCURRY_PYTHON").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let python = self.python.clone().or_else(told).unwrap_or_else(|| "python3".into());
+        Ok(Site { python, address, namespace: self.namespace.clone() })
+    }
+
+    /// What its workers are to be, checked.
+    pub(super) fn hello(&self, name: String, capture_stderr: bool) -> Result<Hello> {
         let amounts = [("num_cpus", self.num_cpus), ("num_gpus", self.num_gpus)];
         let amounts = amounts.iter().filter_map(|(name, amount)| Some((*name, (*amount)?)));
         for (name, amount) in amounts.chain(self.resources.iter().map(|(name, amount)| (name.as_str(), *amount))) {
@@ -258,8 +297,6 @@ impl RayOptions {
             RayStrategy::NearNode(node) => ("DEFAULT", Some(node.clone()), true),
         };
         Ok(Hello {
-            address,
-            namespace: self.namespace.clone(),
             name,
             num_cpus: self.num_cpus.unwrap_or(1.0),
             num_gpus: self.num_gpus.unwrap_or(0.0),
@@ -283,8 +320,7 @@ impl RayOptions {
 impl Hello {
     /// As the bridge reads it: names and values in turn, each ended by a zero; what is not said is left out.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut fields = vec![
-            ("address".to_owned(), self.address.clone()),
+        let mut said_of = vec![
             ("name".to_owned(), self.name.clone()),
             ("num_cpus".to_owned(), self.num_cpus.to_string()),
             ("num_gpus".to_owned(), self.num_gpus.to_string()),
@@ -294,7 +330,6 @@ impl Hello {
             ("capture_stderr".to_owned(), u8::from(self.capture_stderr).to_string()),
         ];
         let said = [
-            ("namespace", self.namespace.clone()),
             ("node", self.node.clone()),
             ("placement_group", self.placement_group.clone()),
             ("bundle", self.bundle.map(|bundle| bundle.to_string())),
@@ -302,24 +337,29 @@ impl Hello {
             ("folder", self.folder.clone()),
             ("place_timeout", self.place_timeout.map(|timeout| timeout.to_string())),
         ];
-        fields.extend(said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        said_of.extend(said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         let amounts = self.resources.iter().map(|(name, amount)| (format!("resources.{name}"), amount.to_string()));
-        fields.extend(amounts);
+        said_of.extend(amounts);
         for (of, texts) in [("labels", &self.labels), ("env", &self.env)] {
-            fields.extend(texts.iter().map(|(name, value)| (format!("{of}.{name}"), value.clone())));
+            said_of.extend(texts.iter().map(|(name, value)| (format!("{of}.{name}"), value.clone())));
         }
-        let mut bytes = Vec::new();
-        for (name, value) in fields {
-            if name.contains('\0') || value.contains('\0') {
-                return Err(Error::config(format!("`{name}` of a worker on Ray has a zero byte in it: {value:?}")));
-            }
-            bytes.extend_from_slice(name.as_bytes());
-            bytes.push(0);
-            bytes.extend_from_slice(value.as_bytes());
-            bytes.push(0);
-        }
-        Ok(bytes)
+        fields(said_of, "a worker on Ray")
     }
+}
+
+/// Names and values in turn, each ended by a zero.
+fn fields(named: impl IntoIterator<Item = (String, String)>, of: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for (name, value) in named {
+        if name.contains('\0') || value.contains('\0') {
+            return Err(Error::config(format!("`{name}` of {of} has a zero byte in it: {value:?}")));
+        }
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.push(0);
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -351,11 +391,19 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_is_told_by_its_address() {
+        let site = RayOptions::new().address("there:1").namespace("mine").site().unwrap();
+        assert_eq!(site.to_bytes().unwrap(), b"address\0there:1\0namespace\0mine\0");
+        let site = RayOptions::new().address("there\0:1").site().unwrap();
+        assert!(site.to_bytes().unwrap_err().to_string().contains("`address` of a Ray cluster"));
+    }
+
+    #[test]
     fn it_is_told_as_names_and_values() {
         let options = RayOptions::new().address("there:1").env("A", "b = c").resource("tpu", 2.0);
         let bytes = options.hello("worker".to_owned(), false).unwrap().to_bytes().unwrap();
         let fields: Vec<_> = bytes.split(|byte| *byte == 0).map(|field| str::from_utf8(field).unwrap()).collect();
-        assert_eq!(fields[..4], ["address", "there:1", "name", "worker"]);
+        assert_eq!(fields[..4], ["name", "worker", "num_cpus", "1"]);
         assert_eq!(fields[fields.len() - 5..], ["resources.tpu", "2", "env.A", "b = c", ""]);
         let bad = RayOptions::new().address("there:1").env("A", "b\0c").hello("worker".to_owned(), false).unwrap();
         assert!(bad.to_bytes().unwrap_err().to_string().contains("zero byte"));

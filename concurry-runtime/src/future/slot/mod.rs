@@ -16,6 +16,8 @@ use cell::{Cell, Taken, Watch};
 
 use crate::depth;
 use crate::error::{Error, Result};
+#[cfg(feature = "ray")]
+use crate::far::Far;
 use crate::few::Few;
 use crate::panics;
 use crate::spin::Patience;
@@ -39,6 +41,9 @@ pub(crate) enum Value<T> {
     Bad(Box<Error>),
     /// Decoded by whoever takes it, not by the thread that received it.
     Encoded(Decoder<T>),
+    /// Left on a cluster, for who is to have it there.
+    #[cfg(feature = "ray")]
+    Far(Box<Far<T>>),
 }
 
 impl<T> Value<T> {
@@ -47,6 +52,8 @@ impl<T> Value<T> {
             Value::Good(value) => Ok(value),
             Value::Bad(error) => Err(*error),
             Value::Encoded(decode) => decode(),
+            #[cfg(feature = "ray")]
+            Value::Far(far) => far.bring(),
         }
     }
 }
@@ -56,7 +63,7 @@ impl<T> Value<T> {
     pub(crate) fn error(&self) -> Option<&Error> {
         match self {
             Value::Bad(error) => Some(error),
-            Value::Good(_) | Value::Encoded(_) => None,
+            _ => None,
         }
     }
 }
@@ -110,7 +117,7 @@ impl<T> Slot<T> {
         let verdict = match value {
             Value::Bad(error) if matches!(**error, Error::Cancelled { .. }) => FAILED | CANCELLED,
             Value::Bad(_) => FAILED,
-            Value::Good(_) | Value::Encoded(_) => 0,
+            _ => 0,
         };
         self.verdict.store(verdict, Ordering::Relaxed);
     }
@@ -174,17 +181,22 @@ impl<T> Slot<T> {
 
     /// Takes the value, waiting until `deadline` or as long as it takes; `None` where time ran out.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<Result<T>> {
+        self.wait_as_it_is(deadline).map(Value::open)
+    }
+
+    /// The same in the form in which it is.
+    fn wait_as_it_is(&self, deadline: Option<Instant>) -> Option<Value<T>> {
         if !self.is_done() {
             let _ = PATIENCE.try_with(|patience| patience.spin(|| self.is_done()));
         }
-        if let Some(taken) = self.try_take() {
+        if let Some(taken) = self.try_take_as_it_is() {
             return Some(taken);
         }
         let mut watch = self.cell.lock();
         loop {
             if !self.cell.must_wait(&watch) {
                 drop(watch);
-                if let Some(taken) = self.try_take() {
+                if let Some(taken) = self.try_take_as_it_is() {
                     return Some(taken);
                 }
                 watch = self.cell.lock();
@@ -206,9 +218,14 @@ impl<T> Slot<T> {
 
     /// Takes the value if it is there.
     pub(crate) fn try_take(&self) -> Option<Result<T>> {
+        self.try_take_as_it_is().map(Value::open)
+    }
+
+    /// The same in the form in which it is.
+    pub(crate) fn try_take_as_it_is(&self) -> Option<Value<T>> {
         match self.cell.take() {
-            Taken::Value(value) => Some(value.open()),
-            Taken::Gone => Some(Err(already_taken())),
+            Taken::Value(value) => Some(value),
+            Taken::Gone => Some(Err(already_taken()).into()),
             Taken::NotYet => None,
         }
     }

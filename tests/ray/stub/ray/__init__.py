@@ -101,7 +101,7 @@ def get(ref, timeout=None):
     return ref.value
 
 
-def wait(refs, timeout=None):
+def wait(refs, num_returns=1, timeout=None):
     done = [ref for ref in refs if ref.done.wait(timeout)]
     return done, [ref for ref in refs if ref not in done]
 
@@ -207,13 +207,18 @@ class Actor:
 
     def call(self, name, args):
         ref = Ref()
+        try:
+            args = [get(arg) if isinstance(arg, Ref) else arg for arg in args]
+        except Exception as error:
+            ref.set(error=error)
+            return ref
         with self.lock:
             if self.dead:
                 ref.set(error=exceptions.ActorDiedError("The actor died."))
                 return ref
             self.last += 1
             self.refs[self.last] = ref
-            call = (self.last, name, [get(arg) if isinstance(arg, Ref) else arg for arg in args])
+            call = (self.last, name, args)
             if self.link is None:
                 self.waiting.append(call)
             else:
@@ -257,8 +262,23 @@ class Method:
 # -- inside of an actor's process
 
 
+class Behind(socket.socket):
+    """A socket on a node whose ports are others outside: who knows them is asked for the name of one that listens."""
+
+    def listen(self, *args):
+        super().listen(*args)
+        host, port = super().getsockname()[:2]
+        with socket.socket(socket.AF_UNIX) as gateway:
+            gateway.connect(os.environ["STUB_GATEWAY"])
+            gateway.sendall(b"%d\n" % port)
+            self.outside = (host, int(gateway.makefile().readline()))
+
+    def getsockname(self):
+        return self.outside
+
+
 def send(link, what):
-    data = pickle.dumps(what)
+    data = pickle.dumps(what, protocol=5)
     link.sendall(struct.pack("<Q", len(data)) + data)
 
 
@@ -282,6 +302,8 @@ def serve(kind, args, node, number):
     """An actor's process; never returns. It was forked, and what it has of its maker's it lets go of."""
     global OWN_NODE
     OWN_NODE = node
+    if "STUB_GATEWAY" in os.environ:
+        socket.socket = Behind
     # Sockets of its maker's that were lost there would be closed by their numbers, which are others' here.
     gc.disable()
     try:

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "ray")]
+use super::values::Values;
 use super::{leave, leave_for};
 use crate::bell::Bell;
 use crate::call::later;
@@ -21,6 +23,9 @@ use crate::wire::link::{Memory, WorkerEnd};
 pub(super) struct Task {
     pub(super) head: Head,
     pub(super) message: Vec<u8>,
+    /// What the message lacks, encoded.
+    #[cfg(feature = "ray")]
+    pub(super) holes: Option<Vec<u8>>,
     pub(super) cancelled: Arc<AtomicBool>,
     pub(super) arrived: Instant,
 }
@@ -41,6 +46,9 @@ struct Queue {
     running: Option<Running>,
     /// The number of the last call that came.
     last: u64,
+    /// What the next call lacks.
+    #[cfg(feature = "ray")]
+    holes: Option<Vec<u8>>,
     stop: bool,
 }
 
@@ -61,11 +69,23 @@ pub(in crate::backend::process) struct Driver {
     pub(super) bell: Arc<Bell>,
     /// The limits that the driver keeps.
     limits: OnceLock<Arc<Remote>>,
+    /// The way to what is on the cluster, where the worker is on one.
+    #[cfg(feature = "ray")]
+    values: OnceLock<Arc<Values>>,
 }
 
 impl Driver {
     pub(super) fn new(end: WorkerEnd, memory: Option<Arc<Memory>>, most: usize) -> Self {
-        Driver { end, queue: Mutex::default(), memory, most, bell: Arc::default(), limits: OnceLock::new() }
+        Driver {
+            end,
+            queue: Mutex::default(),
+            memory,
+            most,
+            bell: Arc::default(),
+            limits: OnceLock::new(),
+            #[cfg(feature = "ray")]
+            values: OnceLock::new(),
+        }
     }
 
     pub(super) fn memory(&self) -> Option<&Arc<Memory>> {
@@ -155,6 +175,35 @@ impl Driver {
         self.limits.get()
     }
 
+    /// Opens the way to what is on the cluster, where there is one.
+    #[cfg(feature = "ray")]
+    pub(super) fn take_values(&self) -> std::io::Result<()> {
+        if let Some(values) = Values::open()? {
+            let _ = self.values.set(values);
+        }
+        Ok(())
+    }
+
+    /// Puts in what the message of a call lacks, once that is here.
+    #[cfg(feature = "ray")]
+    pub(super) fn compose(&self, task: &mut Task) -> Result<(), Error> {
+        let Some(holes) = task.holes.take() else { return Ok(()) };
+        let holes = codec::decode(Codec::Bincode, &holes)
+            .map_err(|why| Error::codec(format!("what an argument is to be put together of {why}")))?;
+        let values = self.values.get().ok_or_else(|| Error::ray("there is no way to values on the cluster"))?;
+        task.message = values.compose(&std::mem::take(&mut task.message), holes, &task.cancelled)?;
+        Ok(())
+    }
+
+    /// Asks where a large value is to go, and leaves it on the node where that is the answer; whether it did.
+    #[cfg(feature = "ray")]
+    pub(super) fn leaves(&self, id: u64, bytes: &[u8]) -> bool {
+        let Some(values) = self.values.get() else { return false };
+        let size = (bytes.len() as u64).to_le_bytes();
+        self.tell(Head::about(Kind::Large, id, size.len()), &size);
+        values.is_to_stay(id) && values.leave(id, bytes).is_ok()
+    }
+
     /// Deals with what comes for a moment, or until `done`.
     fn attend(&self, done: impl FnMut() -> bool) {
         if let Err(why) = self.end.attend(&mut |head, message| self.deal(head, message), done) {
@@ -197,6 +246,10 @@ impl Driver {
             }
             running.cancelled.store(true, Ordering::Release);
             drop(queue);
+            #[cfg(feature = "ray")]
+            if let Some(values) = self.values.get() {
+                values.look();
+            }
             self.bell.ring();
         }
     }
@@ -232,8 +285,25 @@ impl Driver {
         }
         match head.kind {
             Kind::Call | Kind::Timed => {
-                let task = Task { head, message, cancelled: Arc::default(), arrived: Instant::now() };
-                self.queue().tasks.push_back(task);
+                let (cancelled, arrived) = (Arc::default(), Instant::now());
+                let mut queue = self.queue();
+                let task = Task {
+                    head,
+                    message,
+                    #[cfg(feature = "ray")]
+                    holes: queue.holes.take(),
+                    cancelled,
+                    arrived,
+                };
+                queue.tasks.push_back(task);
+            }
+            #[cfg(feature = "ray")]
+            Kind::With => self.queue().holes = Some(message),
+            #[cfg(feature = "ray")]
+            Kind::Send | Kind::Keep => {
+                if let Some(values) = self.values.get() {
+                    values.told(head.id, head.kind == Kind::Keep);
+                }
             }
             Kind::Void => self.tell_error(Kind::Error, head.id, &Error::cancelled()),
             Kind::Cancel => self.cancel(head.id, false),

@@ -14,6 +14,8 @@
 
 mod driver;
 mod serve;
+#[cfg(feature = "ray")]
+mod values;
 mod zygote;
 
 use std::io::{self, Write};
@@ -57,6 +59,16 @@ pub(super) struct Start {
     pub(super) limits: Option<Plan>,
     /// Whether memory to share comes with this.
     pub(super) shared: bool,
+    /// From how many bytes on it is asked where a result is to go, if ever.
+    pub(super) reference_above: Option<u64>,
+}
+
+impl Start {
+    /// Whether it is to be asked where this result is to go.
+    #[cfg(feature = "ray")]
+    fn is_large(&self, result: &[u8]) -> bool {
+        self.reference_above.is_some_and(|large| result.len() as u64 >= large)
+    }
 }
 
 /// The loop of a worker of one type.
@@ -227,6 +239,10 @@ fn become_worker(socket: UnixStream, mut first: Message) -> (Start, Arc<Driver>)
     let driver = Arc::new(Driver::new(WorkerEnd::new(socket, memory.clone()), memory, start.max_message_size));
     if let Some(plan) = start.limits.clone() {
         driver.take_limits(plan);
+    }
+    #[cfg(feature = "ray")]
+    if let Err(error) = driver.take_values() {
+        no_thread(&driver, &error);
     }
     driver.arrive();
     (start, driver)

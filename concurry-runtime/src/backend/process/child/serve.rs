@@ -106,6 +106,13 @@ fn run_calls<W: Worker>(
     driver.tell(Head::plain(Kind::Ready, 0), &[]);
     while let Some(task) = driver.next() {
         let (id, timed) = (task.head.id, task.head.kind == Kind::Timed);
+        #[cfg(feature = "ray")]
+        let mut task = task;
+        #[cfg(feature = "ray")]
+        if let Err(error) = driver.compose(&mut task) {
+            driver.tell_error(Kind::Error, id, &error);
+            continue;
+        }
         fault::here(Point::Begin);
         if !driver.begin(&task.head) {
             driver.tell_error(Kind::Error, id, &Error::cancelled());
@@ -117,6 +124,10 @@ fn run_calls<W: Worker>(
         fault::here(Point::Done);
         let times = |head: Head| if timed { head.with_times(begun, clock::now().saturating_sub(begun)) } else { head };
         match outcome {
+            #[cfg(feature = "ray")]
+            Ok(bytes) if start.is_large(&bytes) && driver.leaves(id, &bytes) => {
+                driver.tell(times(Head::about(Kind::Kept, id, 0)), &[]);
+            }
             Ok(bytes) => driver.tell(times(Head::about(Kind::Value, id, bytes.len())), &bytes),
             Err(error) => driver.tell_error_of(times(Head::about(Kind::Error, id, 0)), &error),
         }
@@ -142,7 +153,7 @@ fn run<W: Worker>(
     post: &Post,
     most: usize,
 ) -> (Result<Vec<u8>, Error>, Option<W>) {
-    let Task { head, message, cancelled, arrived } = task;
+    let Task { head, message, cancelled, arrived, .. } = task;
     let decoded = codec::checked_decode(|| (wire.decode)(wire.codec, &message));
     drop(message);
     let message = match decoded {

@@ -29,6 +29,8 @@ extern "C" fn before_main() {
     // SAFETY: this runs before `main`, when the process has this one thread, so nobody else reads the environment.
     unsafe { std::env::remove_var(hook::MARKER) };
     if let Some(socket) = hook::claim(&marker) {
+        #[cfg(feature = "ray")]
+        adopt_values();
         run_the_rest();
         hook::take_over(socket);
     }
@@ -77,6 +79,38 @@ pub(crate) fn adopt_socket() -> io::Result<UnixStream> {
     let null = std::fs::File::open("/dev/null")?;
     nix::unistd::dup2_stdin(&null)?;
     Ok(UnixStream::from(socket))
+}
+
+/// The variable that says which descriptor is the way to values on a cluster.
+#[cfg(feature = "ray")]
+const VALUES: &str = "CONCURRY_VALUES";
+
+/// That way, where there is one.
+#[cfg(feature = "ray")]
+static VALUES_SOCKET: std::sync::OnceLock<UnixStream> = std::sync::OnceLock::new();
+
+/// Moves it to a descriptor that programs started from here do not inherit.
+#[cfg(feature = "ray")]
+fn adopt_values() {
+    let Some(number) = std::env::var(VALUES).ok().and_then(|number| number.parse::<RawFd>().ok()) else { return };
+    // SAFETY: as with the marker: nobody else reads the environment yet.
+    unsafe { std::env::remove_var(VALUES) };
+    if number < 3 {
+        return;
+    }
+    // SAFETY: whoever started this process has made the descriptor for it and says so; nothing here has looked at it yet,
+    // so nobody else has it.
+    let inherited = unsafe { OwnedFd::from_raw_fd(number) };
+    let Ok(moved) = fcntl(&inherited, FcntlArg::F_DUPFD_CLOEXEC(3)) else { return };
+    // SAFETY: the descriptor was made just now and belongs to nobody else.
+    let socket = UnixStream::from(unsafe { OwnedFd::from_raw_fd(moved) });
+    let _ = VALUES_SOCKET.set(socket);
+}
+
+/// The way to values on a cluster, where this process was given one.
+#[cfg(feature = "ray")]
+pub(crate) fn values_socket() -> Option<UnixStream> {
+    VALUES_SOCKET.get().and_then(|socket| socket.try_clone().ok())
 }
 
 extern "C" fn do_nothing(_: libc::c_int) {}

@@ -18,6 +18,8 @@ pub(crate) use forks::fork;
 pub(crate) use forks::watch_forks;
 pub(in crate::backend) use forks::{Kept, keep};
 pub(crate) use function::{Arrived, Body, Named, Nameless};
+#[cfg(feature = "ray")]
+pub(super) use hook::values_socket;
 pub(super) use hook::{adopt_socket, exit_now, ignore_signals, receive_with_fds};
 pub(super) use overflow::{OVERFLOWED, watch_stack};
 pub(super) use register::Register;
