@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use concurry::prelude::*;
-use concurry::{Error, RayOptions, RayStrategy, RayTransport};
+use concurry::{Error, RayOptions, RayStrategy, RayTransport, RemoteRef};
 use concurry_tests::clusters::{Interpreter, OwnCluster, is_real};
 use concurry_tests::{Door, Gate, Program, Soon, all_ok, all_soon, eventually, eventually_is, is_alive};
 use nix::sys::signal::{Signal, kill};
@@ -34,6 +34,10 @@ impl Far {
 
     pub fn stay(&self, door: Door) {
         door.knock();
+    }
+
+    pub fn length(&self, bytes: Vec<u8>) -> usize {
+        bytes.len()
     }
 
     pub fn variable(&self, name: String) -> Option<String> {
@@ -285,6 +289,10 @@ fn a_cluster_can_be_reached_by_its_client_server() {
     assert!((2..10).all(|x| outcomes[x].as_ref().is_ok_and(|double| *double == 2 * x as u64)), "{outcomes:?}");
     assert_eq!((pool.stats().failed, pool.stats().restarts), (4, 2));
     let third = pool.worker(0).place().soon().unwrap();
+    // No value stays behind such a server.
+    let held = RemoteRef::new(&vec![7u8; 2 << 20]).unwrap();
+    assert_eq!(pool.length(&held).soon().unwrap(), 2 << 20);
+    assert!(!held.is_on_cluster());
     pool.stop().unwrap();
     python.nothing_left(&[places[1].1, places[1].2, second.1, guardian, third.1, third.2]);
     let all = descendants(server.program.pid());

@@ -423,6 +423,9 @@ class Guardian:
             if not said:
                 break
             call = struct.unpack("<Q", said)[0]
+            if not files:
+                # There was no descriptor left for it; whoever wants it is told that it is lost.
+                continue
             with self.state:
                 self.kept[generation, call] = files[0]
             self._put(generation, b"K", struct.pack(KEPT, call, files[0]))
