@@ -288,6 +288,8 @@ pub mod bytes {
     use serde::de::{DeserializeOwned, Deserializer, Error, SeqAccess, Visitor};
     use serde::ser::Serializer;
 
+    use crate::wire::link::room;
+
     #[doc(hidden)]
     pub fn serialize<T: Serialize + 'static, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
         match (value as &dyn Any).downcast_ref::<Vec<u8>>() {
@@ -316,7 +318,7 @@ pub mod bytes {
             f.write_str("bytes")
         }
         fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-            Ok(bytes.to_vec())
+            Ok(room::copy(bytes))
         }
         fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
             Ok(bytes)

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use concurry::prelude::*;
-use concurry::{Error, RayOptions, RayStrategy, RayTransport};
+use concurry::{Error, RayOptions, RayStrategy, RayTransport, RemoteRef};
 use concurry_tests::clusters::{Interpreter, OwnCluster, is_real};
 use concurry_tests::{Door, Gate, Program, Soon, all_ok, all_soon, eventually, eventually_is, is_alive};
 use nix::sys::signal::{Signal, kill};
@@ -34,6 +34,10 @@ impl Far {
 
     pub fn stay(&self, door: Door) {
         door.knock();
+    }
+
+    pub fn length(&self, bytes: Vec<u8>) -> usize {
+        bytes.len()
     }
 
     pub fn variable(&self, name: String) -> Option<String> {
@@ -63,11 +67,17 @@ fn places(python: &Interpreter, workers: usize, ray: RayOptions) -> Vec<Spot> {
 }
 
 /// What `init` says of these options.
-fn refused(python: &Interpreter, ray: RayOptions) -> String {
+fn refusal(ray: RayOptions) -> String {
     let error = Far::options().ray(ray).init().unwrap_err();
     assert!(matches!(error, Error::Ray { .. }), "{error:?}");
-    python.nothing_left(&[]);
     error.to_string()
+}
+
+/// The same where there is no other pool, so that nothing is left after it.
+fn refused(python: &Interpreter, ray: RayOptions) -> String {
+    let text = refusal(ray);
+    python.nothing_left(&[]);
+    text
 }
 
 #[test]
@@ -118,7 +128,7 @@ fn gpus_are_shared_by_fractions_and_workers_know_theirs() {
     }
     assert_eq!(shares, BTreeMap::from([("0".to_owned(), 2), ("1".to_owned(), 2)]));
     // No room for a fifth, however small, until they are gone.
-    let text = refused(&python, python.options().num_gpus(0.001).place_timeout(Duration::from_millis(500)));
+    let text = refusal(python.options().num_gpus(0.001).place_timeout(Duration::from_millis(500)));
     assert!(text.contains("asked for {CPU 0.25, GPU 0.001}") && text.contains("within 0.5 s"), "{text}");
     // A successor has what its predecessor had.
     let gpu = |index| pool.worker(index).variable("CUDA_VISIBLE_DEVICES".to_owned()).soon();
@@ -157,7 +167,7 @@ fn a_placement_group_has_room_for_so_many() {
     let pool = Far::options().ray(ray(Some(1))).init().unwrap();
     assert_eq!(pool.place().soon().unwrap().0, cluster.nodes[1]);
     // It is full, however much else the cluster has.
-    let text = refused(&python, ray(Some(1)).place_timeout(Duration::from_millis(500)));
+    let text = refusal(ray(Some(1)).place_timeout(Duration::from_millis(500)));
     assert!(text.contains("within 0.5 s"), "{text}");
     pool.stop().unwrap();
     let text = refused(&python, ray(Some(2)));
@@ -217,6 +227,13 @@ fn a_cluster_of_the_pools_own_ends_with_it() {
     let has = |pid| all.iter().any(|(other, _)| *other == pid);
     assert!(first.iter().all(|(_, process, guardian)| has(*process) && has(*guardian)), "{all:?}");
     // Those, the bridge, and what a cluster takes.
+    // Killed, it takes its workers along and the cluster. Ray's agents, which are what it asks for logs and the like, only
+    // end when they have missed the rest for a minute.
+    let agent = |pid: &u32| {
+        fs::read_to_string(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|line| line.starts_with("ray::") && line.contains("Agent"))
+    };
+    let all: Vec<_> = all.into_iter().filter(|(pid, _)| !agent(pid)).collect();
     assert!(all.len() > 6, "{all:?}");
     send(Signal::SIGKILL, bridge);
     nothing_left(&all);
@@ -285,6 +302,10 @@ fn a_cluster_can_be_reached_by_its_client_server() {
     assert!((2..10).all(|x| outcomes[x].as_ref().is_ok_and(|double| *double == 2 * x as u64)), "{outcomes:?}");
     assert_eq!((pool.stats().failed, pool.stats().restarts), (4, 2));
     let third = pool.worker(0).place().soon().unwrap();
+    // No value stays behind such a server.
+    let held = RemoteRef::new(&vec![7u8; 2 << 20]).unwrap();
+    assert_eq!(pool.length(&held).soon().unwrap(), 2 << 20);
+    assert!(!held.is_on_cluster());
     pool.stop().unwrap();
     python.nothing_left(&[places[1].1, places[1].2, second.1, guardian, third.1, third.2]);
     let all = descendants(server.program.pid());

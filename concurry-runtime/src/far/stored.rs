@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::wire::link::room;
 
 /// What a value on a cluster is known by: the worker that left it there and the number of the call that it came of; or 0
 /// and a number, where its driver put it there.
@@ -103,7 +104,7 @@ pub(crate) fn file_of(bytes: &[u8]) -> std::io::Result<File> {
 /// Adds what is in the file to `bytes`. No two threads may do that with one file at once.
 pub(crate) fn read_file(mut file: &File, bytes: &mut Vec<u8>) -> std::io::Result<()> {
     let size = file.metadata()?.len();
-    bytes.try_reserve_exact(usize::try_from(size).map_err(std::io::Error::other)?).map_err(std::io::Error::other)?;
+    room::make(bytes, usize::try_from(size).map_err(std::io::Error::other)?).map_err(std::io::Error::other)?;
     file.seek(SeekFrom::Start(0))?;
     // Into memory that is not written to before.
     let read = file.take(size).read_to_end(bytes)?;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::careful;
 use super::frame::MOST;
+use super::link::room;
 use crate::panics;
 
 /// How a worker's messages are encoded.
@@ -96,6 +97,9 @@ impl io::Write for Bounded<'_> {
         if all > self.most {
             self.refused.get_or_insert(all);
             return Err(io::Error::other("too large"));
+        }
+        if bytes.len() > self.bytes.capacity() {
+            room::make(self.bytes, bytes.len()).map_err(io::Error::other)?;
         }
         self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())

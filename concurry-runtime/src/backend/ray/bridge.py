@@ -423,6 +423,9 @@ class Guardian:
             if not said:
                 break
             call = struct.unpack("<Q", said)[0]
+            if not files:
+                # There was no descriptor left for it; whoever wants it is told that it is lost.
+                continue
             with self.state:
                 self.kept[generation, call] = files[0]
             self._put(generation, b"K", struct.pack(KEPT, call, files[0]))
@@ -642,6 +645,28 @@ def told(fields):
         else:
             hello[name] = kinds.get(name, str)(value)
     return hello
+
+
+def status(process):
+    """The parent of a process, and when it was begun; nothing where it is gone."""
+    try:
+        with open("/proc/%s/stat" % process) as file:
+            fields = file.read().rpartition(")")[2].split()
+        return [int(fields[1]), fields[19]]
+    except (OSError, IndexError):
+        return []
+
+
+def descendants(process):
+    """All that come from a process, and when they were begun: a number alone may be another's soon."""
+    known = {int(name): status(name) for name in os.listdir("/proc") if name.isdigit()}
+    found, look = [], [process]
+    while look:
+        parent = look.pop()
+        children = [child for child, about in known.items() if about[:1] == [parent]]
+        found += [(child, known[child][1]) for child in children]
+        look += children
+    return found
 
 
 def leave(code=0):
@@ -865,7 +890,19 @@ class Bridge:
     def close(self):
         """Ends all workers and leaves the cluster; whatever hangs meanwhile."""
         self.closing = True
-        watchdog = threading.Timer(PATIENCE, leave)
+        # A cluster of this machine's own ends with this; some of it may stay behind where Ray ends it.
+        own = descendants(os.getpid()) if self.hello["address"] == "local" else []
+
+        def end():
+            for process, begun in own:
+                if status(process)[1:] == [begun]:
+                    try:
+                        os.kill(process, signal.SIGKILL)
+                    except OSError:
+                        pass
+            leave()
+
+        watchdog = threading.Timer(PATIENCE, end)
         watchdog.daemon = True
         watchdog.start()
         try:
@@ -873,7 +910,7 @@ class Bridge:
                 pool.end()
             self.ray.shutdown()
         finally:
-            leave()
+            end()
 
 
 class Pool:

@@ -91,8 +91,9 @@ impl Cluster {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where its values are: behind the bridge of the moment.
+    /// Where its values are, if any are to stay there: behind the bridge of the moment.
     pub(crate) fn site(&self) -> Option<Arc<dyn Values>> {
+        self.reference_above?;
         let bridge = self.state().bridge.as_ref().map(|(bridge, _)| bridge.clone());
         bridge.filter(|bridge| !bridge.is_over()).map(|bridge| bridge as Arc<dyn Values>)
     }

@@ -1,12 +1,11 @@
 //! [`Frames`]: cuts what a ring brings into frames.
 
 use super::ring::RingReader;
+use super::room;
 use crate::wire::frame::{HEAD, Head};
 
 /// A frame's bytes are made room for at once up to this much, and then as they arrive.
 const AT_ONCE: usize = 64 << 20;
-/// Buffers from this size on are asked for in huge pages: touching them for the first time is what they cost.
-const HUGE: usize = 2 << 20;
 
 /// Frames on their way in.
 pub(super) struct Frames {
@@ -65,26 +64,5 @@ impl Frames {
 /// Makes room for more of a frame of `length` bytes.
 fn grow(bytes: &mut Vec<u8>, length: usize) -> Result<(), String> {
     let wanted = length.min(AT_ONCE.max(bytes.len() * 2));
-    bytes
-        .try_reserve_exact(wanted - bytes.len())
-        .map_err(|_| format!("there is no memory for a frame of {length} bytes"))?;
-    if wanted >= HUGE {
-        ask_for_huge_pages(bytes);
-    }
-    Ok(())
-}
-
-fn ask_for_huge_pages(bytes: &mut Vec<u8>) {
-    use std::ptr::NonNull;
-
-    use nix::sys::mman::{MmapAdvise, madvise};
-
-    const PAGE: usize = 4096;
-    let spare = bytes.spare_capacity_mut();
-    let offset = spare.as_ptr().align_offset(PAGE);
-    let Some(pages) = spare.get_mut(offset..) else { return };
-    let length = pages.len() / PAGE * PAGE;
-    // SAFETY: whole pages of a buffer that is ours and not filled yet; the advice changes how they are backed and
-    // nothing else. Where it is refused, they are as they were.
-    let _ = unsafe { madvise(NonNull::from(pages).cast(), length, MmapAdvise::MADV_HUGEPAGE) };
+    room::make(bytes, wanted - bytes.len()).map_err(|_| format!("there is no memory for a frame of {length} bytes"))
 }

@@ -34,6 +34,7 @@ mod memory;
 mod outbox;
 mod reading;
 mod ring;
+pub(crate) mod room;
 mod socket;
 mod sync;
 mod up;
