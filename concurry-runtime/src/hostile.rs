@@ -132,7 +132,8 @@ fn frames(rounds: u64) {
         let mut bytes = Vec::new();
         for _ in 0..chance.below(4) {
             let payload = chance.bytes(50);
-            let kind = [Kind::Value, Kind::Error, Kind::Asked, Kind::Ready, Kind::Begun][chance.below(5)];
+            let kinds = [Kind::Value, Kind::Error, Kind::Asked, Kind::Ready, Kind::Begun, Kind::Large, Kind::Kept];
+            let kind = kinds[chance.below(kinds.len())];
             bytes.extend(Head::about(kind, chance.next(), payload.len()).to_bytes());
             bytes.extend(payload);
         }

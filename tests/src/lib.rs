@@ -9,6 +9,8 @@ mod chairs;
 #[cfg(feature = "ray")]
 pub mod clusters;
 mod events;
+#[cfg(feature = "ray")]
+mod far;
 mod gate;
 #[cfg(feature = "ray")]
 mod gateway;
@@ -29,6 +31,8 @@ pub use census::{
 };
 pub use chairs::{Chairs, Row, Seat, View};
 pub use events::next;
+#[cfg(feature = "ray")]
+pub use far::{Far, FarClient};
 pub use gate::{Door, Gate, Visitor};
 #[cfg(feature = "ray")]
 pub use gateway::Gateway;

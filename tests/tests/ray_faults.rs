@@ -2,7 +2,6 @@
 //! counted, and nothing is left.
 #![cfg(feature = "ray")]
 
-use std::os::unix::process::parent_id;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,33 +9,9 @@ use std::time::{Duration, Instant};
 use concurry::prelude::*;
 use concurry::{Error, RayOptions, RayStrategy};
 use concurry_tests::clusters::{Interpreter, OwnCluster, has_python, is_real};
-use concurry_tests::{Door, Gate, Journal, Page, Program, Soon, TempDir, all_ok, all_soon, eventually, is_alive};
+use concurry_tests::{Far, Gate, Journal, Program, Soon, TempDir, all_ok, all_soon, eventually, is_alive};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-struct Far(Page);
-
-#[worker(mode = "ray", max_restarts = 100)]
-impl Far {
-    pub fn new(page: Page) -> Self {
-        Far(page)
-    }
-
-    pub fn note(&self, id: u64) -> u64 {
-        self.0.note(id);
-        id
-    }
-
-    pub fn stay(&self, id: u64, door: Door) -> String {
-        self.0.note(id);
-        door.knock()
-    }
-
-    /// The worker's node, its process, and that of its guardian.
-    pub fn place(&self) -> (String, u32, u32) {
-        (std::env::var("CONCURRY_NODE_ID").unwrap(), std::process::id(), parent_id())
-    }
-}
 
 fn send(signal: Signal, pid: u32) {
     kill(Pid::from_raw(pid.cast_signed()), signal).unwrap();

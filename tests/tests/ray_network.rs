@@ -2,41 +2,17 @@
 //! every call is counted, and nothing is left. It is a network of the test's own, with what stands in for Ray behind it.
 #![cfg(feature = "ray")]
 
-use std::os::unix::process::parent_id;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use concurry::prelude::*;
 use concurry::{Error, RayTransport};
 use concurry_tests::clusters::{Interpreter, has_python, is_real};
-use concurry_tests::{Door, Gate, Gateway, Journal, Page, Soon, all_ok, all_soon, eventually, eventually_is, is_alive};
+use concurry_tests::{
+    Far, FarClient, Gate, Gateway, Journal, Soon, all_ok, all_soon, eventually, eventually_is, is_alive,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-struct Far(Page);
-
-#[worker(mode = "ray", max_restarts = 100)]
-impl Far {
-    pub fn new(page: Page) -> Self {
-        Far(page)
-    }
-
-    pub fn note(&self, id: u64) -> u64 {
-        self.0.note(id);
-        id
-    }
-
-    pub fn stay(&self, id: u64, door: Door) -> u64 {
-        self.0.note(id);
-        door.knock();
-        id
-    }
-
-    /// The worker's process, and that of its guardian.
-    pub fn place(&self) -> (u32, u32) {
-        (std::process::id(), parent_id())
-    }
-}
 
 /// Whether what stands in for Ray can be used here.
 fn has_stub() -> bool {
@@ -51,8 +27,8 @@ fn costs_what_was_sent(transport: RayTransport, before: bool, strike: impl FnOnc
     let python = gateway.interpreter();
     let ray = python.options().transport(transport);
     let pool = Far::options().max_queued_tasks(3).ray(ray).init(journal.page()).unwrap();
-    let (process, guardian) = pool.place().soon().unwrap();
-    let mut calls = vec![pool.stay(0, gate.door())];
+    let (_, process, guardian) = pool.place().soon().unwrap();
+    let mut calls = vec![pool.stay(0, gate.door()).map(|_| 0)];
     let mut visitor = Some(gate.visitor());
     let mut behind = (1..23).map(|id| pool.note(id));
     if before {
@@ -74,7 +50,7 @@ fn costs_what_was_sent(transport: RayTransport, before: bool, strike: impl FnOnc
         }
     }
     // It was only the connection: the successor is where its predecessor was.
-    let (second, same) = pool.place().soon().unwrap();
+    let (_, second, same) = pool.place().soon().unwrap();
     assert!(second != process && same == guardian, "{process} {second} {guardian} {same}");
     let stats = pool.stats();
     assert_eq!((stats.completed, stats.failed, stats.restarts), (22, 3, 1));
@@ -116,7 +92,7 @@ fn a_connection_that_breaks_off_while_nobody_calls_costs_nothing() {
     let mut left = Vec::new();
     for round in 1..=3 {
         for index in 0..2 {
-            let (process, guardian) = pool.worker(index).place().soon().unwrap();
+            let (_, process, guardian) = pool.worker(index).place().soon().unwrap();
             left.extend([process, guardian]);
         }
         gateway.cut();
@@ -142,7 +118,7 @@ fn a_node_that_could_not_be_reached_is_not_tried_again() {
     let pool = Far::options().ray(ray).init(journal.page()).unwrap();
     let mut left = Vec::new();
     for id in 0..4 {
-        let (process, guardian) = pool.place().soon().unwrap();
+        let (_, process, guardian) = pool.place().soon().unwrap();
         assert_eq!(pool.note(id).soon().unwrap(), id);
         // Its node has listened for each, and one was connected to.
         assert_eq!(gateway.counts(), (id as usize + 1, 1));
@@ -176,7 +152,7 @@ impl Stuck {
         let python = gateway.interpreter();
         let ray = python.options().transport(transport);
         let pool = Far::options().ray(ray).init(journal.page()).unwrap();
-        let (process, guardian) = pool.place().soon().unwrap();
+        let (_, process, guardian) = pool.place().soon().unwrap();
         gateway.close();
         kill(Pid::from_raw(process.cast_signed()), Signal::SIGKILL).unwrap();
         eventually_is("the successor's node is connected to", (2, 2), || gateway.counts());

@@ -2,6 +2,9 @@
 //! word.
 #![cfg(feature = "ray")]
 
+use std::os::unix::process::parent_id;
+use std::sync::OnceLock;
+
 use concurry::prelude::*;
 use concurry::{Error, RayStrategy, RemoteRef};
 use concurry_tests::clusters::{Interpreter, has_python};
@@ -42,6 +45,11 @@ impl Maker {
 
     pub fn pid(&self) -> u32 {
         std::process::id()
+    }
+
+    /// The worker's process, and that of its guardian.
+    pub fn both(&self) -> (u32, u32) {
+        (std::process::id(), parent_id())
     }
 }
 
@@ -204,8 +212,76 @@ fn a_value_outlives_the_worker_that_it_comes_of() {
     let kept = each.bytes(2, LARGE).remote();
     each.stop().unwrap();
     assert_eq!(kept.fetch().soon().unwrap(), vec![2; LARGE], "its pool is gone, and not the value");
+    assert_eq!(takers.length(&kept).soon().unwrap(), LARGE);
     drop((kept, reference));
     pools.end();
+}
+
+#[test]
+fn a_value_is_lost_with_its_actor_until_it_is_rays() {
+    let Some(pools) = Pools::start(1) else { return };
+    let Pools { makers, takers, .. } = &pools;
+    let (pid, guardian) = makers.both().soon().unwrap();
+    let taker = takers.pid().soon().unwrap();
+    let reference = makers.bytes(5, LARGE).remote();
+    reference.wait().unwrap();
+    kill(Pid::from_raw(guardian.cast_signed()), Signal::SIGKILL).unwrap();
+    eventually("another has taken its place", || makers.both().soon().is_ok_and(|(_, now)| now != guardian));
+    // On a machine that stands still for two seconds it is Ray's by then.
+    match takers.length(&reference).soon() {
+        Ok(length) => assert_eq!(length, LARGE),
+        Err(error) => assert!(matches!(error, Error::Ray { .. }), "{error:?}"),
+    }
+    assert_eq!(takers.length(makers.bytes(1, LARGE)).soon().unwrap(), LARGE, "and all goes on");
+    assert_eq!(takers.pid().soon().unwrap(), taker, "where it was");
+    assert!(!is_alive(pid));
+    drop(reference);
+    pools.end();
+}
+
+/// Waits inside of a call for what its own worker would have to make.
+#[derive(Default)]
+struct Inward;
+
+static INWARD: OnceLock<InwardClient> = OnceLock::new();
+static OUTWARD: OnceLock<InwardClient> = OnceLock::new();
+
+#[worker(mode = "thread")]
+impl Inward {
+    pub fn make(&self) -> Vec<u8> {
+        vec![1; 3]
+    }
+
+    pub fn length(&self, bytes: Vec<u8>) -> usize {
+        bytes.len()
+    }
+
+    /// Whether each way to wait was refused.
+    pub fn wait(&self) -> [bool; 4] {
+        let (own, other) = (INWARD.get().unwrap(), OUTWARD.get().unwrap());
+        let reference = own.make().remote();
+        let refused = |error: Error| matches!(error, Error::Unsupported { .. });
+        [
+            reference.wait().is_err_and(refused),
+            reference.fetch().result().is_err_and(refused),
+            own.length(&reference).result().is_err_and(refused),
+            other.length(&reference).result().is_err_and(refused),
+        ]
+    }
+
+    pub fn wait_for_another(&self) -> usize {
+        let reference = OUTWARD.get().unwrap().make().remote();
+        reference.wait().unwrap();
+        reference.fetch().result().unwrap().len()
+    }
+}
+
+#[test]
+fn a_worker_that_would_wait_for_itself_is_told() {
+    let own = INWARD.get_or_init(|| Inward::init().unwrap());
+    OUTWARD.get_or_init(|| Inward::init().unwrap());
+    assert_eq!(own.wait().soon().unwrap(), [true; 4]);
+    assert_eq!(own.wait_for_another().soon().unwrap(), 3);
 }
 
 #[test]

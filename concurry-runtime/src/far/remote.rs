@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::stored::{Site, Stored};
-use crate::call::DecodeFn;
+use crate::call::{DecodeFn, here};
 use crate::error::{Error, Result};
-use crate::future::slot::{Notify, Value};
+use crate::future::slot::{Notify, Slot, Value};
 use crate::future::{Outcome, Promise, TaskFuture};
 use crate::wire::codec::{self, Codec};
 use crate::wire::frame::MOST;
@@ -91,7 +91,7 @@ impl<T> Clone for RemoteRef<T> {
 impl<T> fmt::Debug for RemoteRef<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = match &*self.inner.state() {
-            State::Expected(_) => "expected",
+            State::Expected(..) => "expected",
             State::There(held) if held.far.is_some() => "on a cluster",
             State::There(_) => "here",
             State::Failed(_) => "failed",
@@ -108,9 +108,12 @@ struct Held {
 
 type Watchers = Vec<Box<dyn FnOnce() + Send>>;
 
+/// Why this thread must not wait for the call that it is to come of.
+type Refusal = Arc<dyn Fn() -> Option<Error> + Send + Sync>;
+
 enum State {
     /// Who is to be told.
-    Expected(Watchers),
+    Expected(Watchers, Refusal),
     There(Held),
     Failed(Error),
 }
@@ -130,17 +133,25 @@ impl Inner {
     fn settle(&self, state: State) {
         let old = std::mem::replace(&mut *self.state(), state);
         self.changed.notify_all();
-        if let State::Expected(watchers) = old {
+        if let State::Expected(watchers, _) = old {
             watchers.into_iter().for_each(|tell| tell());
         }
     }
 
     /// Calls `tell` once it is there, which may be now.
     fn when_there(&self, tell: Box<dyn FnOnce() + Send>) {
-        if let State::Expected(watchers) = &mut *self.state() {
+        if let State::Expected(watchers, _) = &mut *self.state() {
             return watchers.push(tell);
         }
         tell();
+    }
+
+    fn refusal(&self) -> Option<Error> {
+        let refusal = match &*self.state() {
+            State::Expected(_, refusal) => refusal.clone(),
+            _ => return None,
+        };
+        refusal()
     }
 }
 
@@ -162,10 +173,14 @@ impl<T> RemoteRef<T> {
     /// Waits until the value is there, wherever.
     ///
     /// # Errors
-    /// The error of the call that it was to come of.
+    /// The error of the call that it was to come of. [`Error::Unsupported`] as for
+    /// [`TaskFuture::result`](crate::TaskFuture::result).
     pub fn wait(&self) -> Result<()> {
+        if let Some(error) = self.refusal() {
+            return Err(error);
+        }
         let state = self.inner.state();
-        let expected = |state: &mut State| matches!(state, State::Expected(_));
+        let expected = |state: &mut State| matches!(state, State::Expected(..));
         match &*self.inner.changed.wait_while(state, expected).unwrap_or_else(PoisonError::into_inner) {
             State::Failed(error) => Err(error.clone()),
             _ => Ok(()),
@@ -191,6 +206,11 @@ impl<T> RemoteRef<T> {
         self.inner.when_there(Box::new(move || to.notify(position)));
     }
 
+    /// Why this thread must not wait for it.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        if here::looks() { self.inner.refusal() } else { None }
+    }
+
     /// The error that it came to.
     pub(crate) fn error(&self) -> Option<Error> {
         match &*self.inner.state() {
@@ -203,7 +223,7 @@ impl<T> RemoteRef<T> {
     pub(crate) fn way_to(&self, site: &Arc<dyn Site>) -> Result<Way> {
         let mut state = self.inner.state();
         match &mut *state {
-            State::Expected(_) => Err(Error::invalid("the value is not there yet")),
+            State::Expected(..) => Err(Error::invalid("the value is not there yet")),
             State::Failed(error) => Err(error.clone()),
             State::There(Held { far: Some(stored), .. }) if stored.is_at(site) => Ok(Way::Far(stored.clone())),
             State::There(Held { here: Some(bytes), .. }) if bytes.len() < SMALL => Ok(Way::Here(bytes.clone())),
@@ -257,7 +277,34 @@ impl<T: Send + 'static> RemoteRef<T> {
             }
         };
         self.inner.when_there(Box::new(bring));
-        TaskFuture(promise)
+        TaskFuture(Arc::new(Fetch { to: promise, from: self.inner.clone() }))
+    }
+}
+
+/// A value on its way here.
+struct Fetch<T> {
+    to: Arc<Promise<T>>,
+    from: Arc<Inner>,
+}
+
+impl<T: Send + 'static> Outcome<T> for Fetch<T> {
+    fn slot(&self) -> &Slot<T> {
+        self.to.slot()
+    }
+    fn id(&self) -> u64 {
+        self.to.id()
+    }
+    fn cancel(&self) -> bool {
+        self.to.cancel()
+    }
+    fn cancel_asked(&self) -> bool {
+        self.to.cancel_asked()
+    }
+    fn names(&self) -> (&'static str, &'static str) {
+        self.to.names()
+    }
+    fn refusal(&self) -> Option<Error> {
+        self.from.refusal()
     }
 }
 
@@ -272,7 +319,9 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> TaskFuture<T> {
     /// The value as one that stays on the Ray cluster where the call runs, if it does, and if it is large.
     pub fn remote(self) -> RemoteRef<T> {
         self.0.want_far(None);
-        let reference = RemoteRef::with(State::Expected(Vec::new()), self.0.names(), codec::decode_result::<T>);
+        let from = self.0.clone();
+        let expected = State::Expected(Vec::new(), Arc::new(move || from.refusal()));
+        let reference = RemoteRef::with(expected, self.0.names(), codec::decode_result::<T>);
         let taker = Taker { to: reference.inner.clone(), from: self.0.clone() };
         self.0.slot().watch(Arc::new(taker), 0);
         reference

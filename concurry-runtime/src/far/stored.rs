@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::fork::is_fork;
 use crate::wire::link::room;
 
 /// What a value on a cluster is known by: the worker that left it there and the number of the call that it came of; or 0
@@ -77,6 +78,10 @@ impl Stored {
 
 impl Drop for Stored {
     fn drop(&mut self) {
+        if is_fork() {
+            // Its parent has it still; and a lock that another thread had there is never free here.
+            return;
+        }
         self.site.forget(self.key);
         self.site.leave();
     }

@@ -357,6 +357,8 @@ impl<T: Send + 'static, R: Args> Args for (Arg<T>, R) {
     fn refusal(&self) -> Option<Error> {
         let first = match &self.0.state {
             State::Later(future) => future.refusal(),
+            #[cfg(feature = "ray")]
+            State::Shared(reference) => reference.refusal(),
             _ => None,
         };
         first.or_else(|| self.1.refusal())

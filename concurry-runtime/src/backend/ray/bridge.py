@@ -75,6 +75,16 @@ class Lost(Exception):
     """A worker may have been started, and cannot be reached any more."""
 
 
+def status(process):
+    """The parent of a process, and when it was begun, in ticks after the machine was; nothing where it is gone."""
+    try:
+        with open("/proc/%s/stat" % process) as file:
+            fields = file.read().rpartition(")")[2].split()
+        return [int(fields[1]), fields[19]]
+    except (OSError, IndexError):
+        return []
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # On the node: an actor that starts a worker's process and passes its frames on. It knows nothing of calls.
 
@@ -222,10 +232,14 @@ class Guardian:
         return offer["answer"]
 
     def _machine(self):
-        """On which machine this is, as far as processes there know each other by their numbers; and its own."""
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            booted = file.read().strip()
-        return [booted + os.readlink("/proc/self/ns/pid"), os.getpid()]
+        """On which machine this is, as far as processes there know each other by their numbers; its own, and when it was
+        begun. Nothing where that is not to be known."""
+        try:
+            with open("/proc/sys/kernel/random/boot_id") as file:
+                booted = file.read().strip()
+            return [booted + os.readlink("/proc/self/ns/pid"), os.getpid(), status("self")[1]]
+        except (OSError, IndexError):
+            return None
 
     def _node(self):
         import ray
@@ -448,15 +462,15 @@ class Guardian:
         if file is not None:
             os.close(file)
 
-    def pass_on(self, generation, worker, call, process, file):
+    def pass_on(self, generation, worker, call, process, begun, file):
         """Gives a value to the worker that is in a file of a process of this machine, without a copy; whether it could."""
         try:
             file = os.open("/proc/%d/fd/%d" % (process, file), os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return False
         try:
-            self._say(generation, b"G", worker, call, b"", [file])
-            return True
+            # Were that process gone, another might have its number, and the file be anything.
+            return status(process)[1:] == [begun] and self._say(generation, b"G", worker, call, b"", [file])
         finally:
             os.close(file)
 
@@ -468,7 +482,8 @@ class Guardian:
             done = 0
             while done < len(view):
                 done += os.write(file, view[done : done + (64 << 20)])
-            self._say(generation, b"G", worker, call, b"", [file])
+            if not self._say(generation, b"G", worker, call, b"", [file]):
+                raise OSError("the worker could not be handed it")
         finally:
             os.close(file)
 
@@ -481,15 +496,17 @@ class Guardian:
         self._say(generation, b"F", worker, call, b"", [])
 
     def _say(self, generation, what, worker, call, text, files):
+        """Tells the worker of this generation something; whether it could."""
         with self.state:
             values = self.values if generation == self.generation else None
+        if values is None:
+            return False
         try:
             with self.giving:
-                if values is not None:
-                    socket.send_fds(values, [what + struct.pack("<QQ", worker, call) + text[:4000]], files)
+                socket.send_fds(values, [what + struct.pack("<QQ", worker, call) + text[:4000]], files)
+            return True
         except OSError:
-            # It is gone, and who waits for it sees that.
-            pass
+            return False
 
     def _listen(self, generation, process, pipes):
         """Passes on what the worker prints."""
@@ -647,16 +664,6 @@ def told(fields):
     return hello
 
 
-def status(process):
-    """The parent of a process, and when it was begun; nothing where it is gone."""
-    try:
-        with open("/proc/%s/stat" % process) as file:
-            fields = file.read().rpartition(")")[2].split()
-        return [int(fields[1]), fields[19]]
-    except (OSError, IndexError):
-        return []
-
-
 def descendants(process):
     """All that come from a process, and when they were begun: a number alone may be another's soon."""
     known = {int(name): status(name) for name in os.listdir("/proc") if name.isdigit()}
@@ -774,13 +781,18 @@ class Bridge:
             # Whoever is about to have a place gives it back.
             pool.over = True
             workers = [worker for worker in self.workers.values() if worker.pool is pool]
-        pool.end()
-        deadline = time.monotonic() + PATIENCE
-        for worker in workers:
-            worker.kill()
-        for worker in workers:
-            worker.done.wait(max(0, deadline - time.monotonic()))
-        self.driver.tell(SPENT, number)
+        try:
+            pool.end()
+            deadline = time.monotonic() + PATIENCE
+            for worker in workers:
+                worker.kill()
+            for worker in workers:
+                worker.done.wait(max(0, deadline - time.monotonic()))
+        finally:
+            # Whatever went wrong: somebody waits for this.
+            with self.lock:
+                self.pools.pop(number)
+            self.driver.tell(SPENT, number)
 
     def kill(self, number, why):
         with self.lock:
@@ -824,9 +836,14 @@ class Bridge:
                 # It is on its way, perhaps.
                 value.unwanted = True
             workers = [worker for worker in self.workers.values() if key in worker.given]
-        value.end()
-        for worker in workers:
-            worker.take_back(key)
+
+        def end():
+            value.end()
+            for worker in workers:
+                worker.take_back(key)
+
+        # It may be on its way to a worker that hangs, for which no other order is to wait.
+        threading.Thread(target=end, daemon=True).start()
 
     def keep(self, key, **where):
         """A value has come, and this is where it is."""
@@ -890,10 +907,10 @@ class Bridge:
     def close(self):
         """Ends all workers and leaves the cluster; whatever hangs meanwhile."""
         self.closing = True
-        # A cluster of this machine's own ends with this; some of it may stay behind where Ray ends it.
-        own = descendants(os.getpid()) if self.hello["address"] == "local" else []
+        own = []
 
         def end():
+            # A cluster of this machine's own ends with this; some of it may stay behind where Ray ends it.
             for process, begun in own:
                 if status(process)[1:] == [begun]:
                     try:
@@ -906,6 +923,8 @@ class Bridge:
         watchdog.daemon = True
         watchdog.start()
         try:
+            if self.hello["address"] == "local":
+                own += descendants(os.getpid())
             for pool in list(self.pools.values()):
                 pool.end()
             self.ray.shutdown()
@@ -992,7 +1011,7 @@ class Value:
         self.ref = None
         # The actor's seat, the actor, the worker's number, its call, and the number of the file.
         self.source = None
-        # On which machine that is, and the actor's process.
+        # On which machine that is, the actor's process, and when that was begun.
         self.at = None
         self.since = None
         self.why = None
@@ -1022,9 +1041,12 @@ class Value:
                 seat.values.discard(self)
             return self.ref
 
-    def await_ref(self):
+    def await_it(self):
         if not self.came.wait(STOWING):
             raise Lost("it did not come within %d s" % STOWING)
+
+    def await_ref(self):
+        self.await_it()
         ref = self.stow()
         if ref is None:
             raise Lost(self.why or "it was given up")
@@ -1043,9 +1065,9 @@ class Value:
     def pass_on(self, ray, actor, number, key, at):
         """Gives it to a worker of the machine that it is on; whether it could."""
         with self.lock:
-            if self.source is None or at is None or self.at[0] != at[0]:
+            if self.source is None or self.at is None or at is None or self.at[0] != at[0]:
                 return False
-            passed = actor.pass_on.remote(number, *key, self.at[1], self.source[4])
+            passed = actor.pass_on.remote(number, *key, self.at[1], self.at[2], self.source[4])
             return ray.get(passed, timeout=SILENCE)
 
 
@@ -1095,7 +1117,7 @@ class Worker:
         # It is started, or never will be; and the keys of the values that it was given.
         self.settled = threading.Event()
         self.given = set()
-        # On which machine it is, and its actor's process.
+        # On which machine it is, its actor's process, and when that was begun.
         self.at = None
 
     def live(self):
@@ -1273,7 +1295,7 @@ class Worker:
             return
         ray = self.bridge.ray
         try:
-            value.came.wait(STOWING)
+            value.await_it()
             if not value.pass_on(ray, actor, self.number, key, self.at):
                 ray.get(actor.give.remote(self.number, *key, value.await_ref()))
         except Exception as error:

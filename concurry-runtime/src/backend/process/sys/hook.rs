@@ -87,7 +87,7 @@ const VALUES: &str = "CONCURRY_VALUES";
 
 /// That way, where there is one.
 #[cfg(feature = "ray")]
-static VALUES_SOCKET: std::sync::OnceLock<UnixStream> = std::sync::OnceLock::new();
+static VALUES_SOCKET: std::sync::Mutex<Option<UnixStream>> = std::sync::Mutex::new(None);
 
 /// Moves it to a descriptor that programs started from here do not inherit.
 #[cfg(feature = "ray")]
@@ -95,22 +95,30 @@ fn adopt_values() {
     let Some(number) = std::env::var(VALUES).ok().and_then(|number| number.parse::<RawFd>().ok()) else { return };
     // SAFETY: as with the marker: nobody else reads the environment yet.
     unsafe { std::env::remove_var(VALUES) };
-    if number < 3 {
+    // A variable that was there before says what it likes.
+    let is_socket = std::fs::read_link(format!("/proc/self/fd/{number}"))
+        .is_ok_and(|to| to.as_os_str().as_encoded_bytes().starts_with(b"socket:"));
+    if number < 3 || !is_socket {
         return;
     }
-    // SAFETY: whoever started this process has made the descriptor for it and says so; nothing here has looked at it yet,
-    // so nobody else has it.
+    // SAFETY: it is open; whoever started this process has made it for this and says so, and nothing here has looked at it
+    // yet, so nobody else has it.
     let inherited = unsafe { OwnedFd::from_raw_fd(number) };
     let Ok(moved) = fcntl(&inherited, FcntlArg::F_DUPFD_CLOEXEC(3)) else { return };
     // SAFETY: the descriptor was made just now and belongs to nobody else.
     let socket = UnixStream::from(unsafe { OwnedFd::from_raw_fd(moved) });
-    let _ = VALUES_SOCKET.set(socket);
+    *lock(&VALUES_SOCKET) = Some(socket);
 }
 
-/// The way to values on a cluster, where this process was given one.
+/// Takes the way to values on a cluster, where this process was given one.
 #[cfg(feature = "ray")]
 pub(crate) fn values_socket() -> Option<UnixStream> {
-    VALUES_SOCKET.get().and_then(|socket| socket.try_clone().ok())
+    lock(&VALUES_SOCKET).take()
+}
+
+#[cfg(feature = "ray")]
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 extern "C" fn do_nothing(_: libc::c_int) {}
