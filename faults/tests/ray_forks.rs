@@ -1,6 +1,7 @@
 //! A fork of a driver has no part in what is on a cluster: what it lets go of there is its parent's.
 #![cfg(feature = "ray")]
 
+use concurry::RemoteRef;
 use concurry::prelude::*;
 use concurry_faults::fork;
 use concurry_tests::clusters::{Interpreter, has_python};
@@ -13,10 +14,6 @@ struct Far;
 
 #[worker(mode = "ray")]
 impl Far {
-    pub fn bytes(&self, length: usize) -> Vec<u8> {
-        vec![7; length]
-    }
-
     pub fn length(&self, bytes: Vec<u8>) -> usize {
         bytes.len()
     }
@@ -28,9 +25,9 @@ fn what_a_fork_lets_go_of_stays() {
         return;
     }
     let python = Interpreter::new();
-    let pool = Far::options().ray(python.options().reference_above(1000)).init().unwrap();
-    let kept = pool.bytes(5000).remote();
-    kept.wait().unwrap();
+    let pool = Far::options().ray(python.options()).init().unwrap();
+    let kept = RemoteRef::new(&vec![7; 100_000]).unwrap();
+    assert_eq!(pool.length(&kept).soon().unwrap(), 100_000);
     assert!(kept.is_on_cluster());
     let bridge = python.bridge();
     let Some(child) = fork().unwrap() else {
@@ -40,8 +37,7 @@ fn what_a_fork_lets_go_of_stays() {
     };
     let child = Pid::from_raw(child.cast_signed());
     assert_eq!(waitpid(child, None).unwrap(), WaitStatus::Exited(child, 0));
-    assert_eq!(pool.length(&kept).soon().unwrap(), 5000);
-    assert_eq!(kept.fetch().soon().unwrap(), vec![7; 5000]);
+    assert_eq!(pool.length(&kept).soon().unwrap(), 100_000);
     assert!(is_alive(bridge) && python.bridge() == bridge);
     drop(kept);
     pool.stop().unwrap();

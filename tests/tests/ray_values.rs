@@ -99,6 +99,16 @@ impl Pools {
         })
     }
 
+    /// A value that is on the cluster: it is made once it is known that it is to stay there.
+    fn kept(&self) -> RemoteRef<Vec<u8>> {
+        let gate = Gate::new();
+        let reference = self.makers.waits(gate.door()).remote();
+        gate.visitor().pass("go");
+        reference.wait().unwrap();
+        assert!(reference.is_on_cluster());
+        reference
+    }
+
     /// Ends them; nothing is left.
     fn end(self) {
         let processes: Vec<_> = all_ok(self.makers.broadcast(|maker| maker.pid()));
@@ -134,6 +144,14 @@ fn values_go_from_worker_to_worker_among_others() {
     assert_eq!(takers.length(doubled).soon().unwrap(), 32 * LARGE);
     let one = takers.worker(0);
     assert_eq!(one.length(one.doubled(vec![1; LARGE])).soon().unwrap(), 2 * LARGE);
+    // By the driver none goes that is larger than a call may be.
+    let narrow = Taker::options().max_message_size(LARGE as u64 / 2).ray(pools.python.options()).init().unwrap();
+    assert!(matches!(narrow.length(vec![1; LARGE]).soon(), Err(Error::Codec { .. })));
+    let gate = Gate::new();
+    let length = narrow.length(makers.waits(gate.door()));
+    gate.visitor().pass("go");
+    assert_eq!(length.soon().unwrap(), LARGE);
+    narrow.stop().unwrap();
     pools.end();
 }
 
@@ -141,17 +159,17 @@ fn values_go_from_worker_to_worker_among_others() {
 fn a_reference_is_given_to_many_and_can_be_fetched() {
     let Some(pools) = Pools::start(2) else { return };
     let Pools { makers, takers, journal, .. } = &pools;
-    let reference = makers.bytes(5, 3 * LARGE).remote();
-    let lengths = all_ok((0..20).map(|_| takers.length(&reference)));
-    assert_eq!(lengths, [3 * LARGE; 20]);
-    reference.wait().unwrap();
-    assert!(reference.is_on_cluster());
-    assert_eq!(reference.size(), Some(3 * LARGE as u64));
-    assert_eq!(reference.fetch().soon().unwrap(), vec![5; 3 * LARGE]);
+    let early = makers.bytes(5, 3 * LARGE).remote();
+    assert_eq!(all_ok((0..20).map(|_| takers.length(&early))), [3 * LARGE; 20]);
+    assert_eq!(early.fetch().soon().unwrap(), vec![5; 3 * LARGE]);
+    let reference = pools.kept();
+    assert_eq!(all_ok((0..20).map(|_| takers.length(&reference))), [LARGE; 20]);
+    assert_eq!(reference.size(), Some(LARGE as u64));
+    assert_eq!(reference.fetch().soon().unwrap(), vec![7; LARGE]);
     // A clone is as good, after the first is gone too.
     let clone = reference.clone();
     drop(reference);
-    assert_eq!(takers.length(clone).soon().unwrap(), 3 * LARGE);
+    assert_eq!(takers.length(clone).soon().unwrap(), LARGE);
     assert_eq!(journal.count(&(3 * LARGE).to_string()), 1, "it was made once");
 
     // Of what is here, and of what is small.
@@ -171,7 +189,7 @@ fn a_reference_is_given_to_many_and_can_be_fetched() {
     assert!(failed.wait().unwrap_err().is::<std::io::Error>());
     assert!(takers.length(&failed).soon().unwrap_err().to_string().contains("there is nothing"));
     assert!(failed.fetch().soon().unwrap_err().to_string().contains("there is nothing"));
-    drop(here);
+    drop((here, early));
     pools.end();
 }
 
@@ -198,8 +216,7 @@ fn a_reference_serves_in_other_modes() {
 fn a_value_outlives_the_worker_that_it_comes_of() {
     let Some(pools) = Pools::start(1) else { return };
     let Pools { makers, takers, .. } = &pools;
-    let reference = makers.bytes(5, LARGE).remote();
-    reference.wait().unwrap();
+    let reference = pools.kept();
     let pid = makers.pid().soon().unwrap();
     kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap();
     eventually("it is dead", || !is_alive(pid));
@@ -223,10 +240,9 @@ fn a_value_is_lost_with_its_actor_until_it_is_rays() {
     let Pools { makers, takers, .. } = &pools;
     let (pid, guardian) = makers.both().soon().unwrap();
     let taker = takers.pid().soon().unwrap();
-    let reference = makers.bytes(5, LARGE).remote();
-    reference.wait().unwrap();
+    let reference = pools.kept();
     kill(Pid::from_raw(guardian.cast_signed()), Signal::SIGKILL).unwrap();
-    eventually("another has taken its place", || makers.both().soon().is_ok_and(|(_, now)| now != guardian));
+    eventually("another has taken its place", || makers.pid().soon().is_ok_and(|now| now != pid));
     // On a machine that stands still for two seconds it is Ray's by then.
     match takers.length(&reference).soon() {
         Ok(length) => assert_eq!(length, LARGE),
@@ -234,7 +250,7 @@ fn a_value_is_lost_with_its_actor_until_it_is_rays() {
     }
     assert_eq!(takers.length(makers.bytes(1, LARGE)).soon().unwrap(), LARGE, "and all goes on");
     assert_eq!(takers.pid().soon().unwrap(), taker, "where it was");
-    assert!(!is_alive(pid));
+    eventually("what it kept is gone", || !is_alive(pid));
     drop(reference);
     pools.end();
 }
@@ -311,16 +327,16 @@ fn a_call_whose_value_is_cancelled_or_whose_taker_dies_ends_as_ever() {
     assert!(matches!(length.soon(), Err(Error::Cancelled { .. })));
     // A taker that is killed takes its one call along; what waits for it here is run by its successor, which is given the
     // same value.
-    let reference = makers.bytes(5, LARGE).remote();
+    let reference = pools.kept();
     assert_eq!(takers.length(&reference).soon().unwrap(), LARGE);
     let pid = takers.pid().soon().unwrap();
     kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).unwrap();
     eventually("another has taken its place", || takers.pid().soon().is_ok_and(|now| now != pid));
     assert_eq!(all_ok((0..5).map(|_| takers.length(&reference))), [LARGE; 5]);
     // The bridge takes all values along, and a call that needs one says so.
-    let bridge = pools.python.bridge();
-    kill(Pid::from_raw(bridge.cast_signed()), Signal::SIGKILL).unwrap();
-    eventually("another bridge", || takers.pid().soon().is_ok() && pools.python.bridge() != bridge);
+    let pid = takers.pid().soon().unwrap();
+    kill(Pid::from_raw(pools.python.bridge().cast_signed()), Signal::SIGKILL).unwrap();
+    eventually("another, behind another bridge", || takers.pid().soon().is_ok_and(|now| now != pid));
     let error = takers.length(&reference).soon().unwrap_err();
     assert!(matches!(&error, Error::Ray { .. }), "{error:?}");
     assert!(error.to_string().contains("bridge"), "{error}");

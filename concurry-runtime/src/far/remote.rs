@@ -316,7 +316,8 @@ fn encoded<T: Serialize + 'static>(value: &T) -> Result<Vec<u8>, String> {
 }
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> TaskFuture<T> {
-    /// The value as one that stays on the Ray cluster where the call runs, if it does, and if it is large.
+    /// The value as one that stays on the Ray cluster where the call runs, if it does, and if it is large. What has come
+    /// here before this is called stays here, until a call on a cluster needs it.
     pub fn remote(self) -> RemoteRef<T> {
         self.0.want_far(None);
         let from = self.0.clone();
