@@ -1,8 +1,10 @@
 //! Waiting a moment before going to sleep.
 //!
-//! Waking a thread that sleeps costs some ten to twenty microseconds, most of them the kernel's; an answer to a small
-//! call is there in less than one. So whoever waits first looks at memory for a short while: a microsecond or two with
-//! the processor's pause instruction, then yielding to whoever else wants to run, twenty microseconds at most.
+//! Waking a thread that sleeps costs some twenty to forty microseconds where its processor sleeps too, most of them the
+//! kernel's; an answer to a small call is there in less than one. So whoever waits first looks at memory for a short
+//! while: a microsecond or two with the processor's pause instruction, then yielding to whoever else wants to run, fifty
+//! microseconds at most. That is a little longer than the other side takes to be woken: were it less, two that have
+//! both gone to sleep would wake each other for ever, since each would give up just before it hears of the other.
 //!
 //! That pays only while there is a processor to spare, and only for who is usually lucky. So at most one thread fewer
 //! than there are processors goes on to yield at a time, and each waiter keeps a [`Patience`] that is used up by waiting
@@ -16,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The longest that anybody spins.
-const MOST: Duration = Duration::from_micros(20);
+const MOST: Duration = Duration::from_micros(50);
 /// How often the pause instruction is used before the first yield; some one to two microseconds.
 const PAUSES: u32 = 40;
 /// A waiter without patience tries again once in so many times.

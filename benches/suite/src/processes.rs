@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use concurry::prelude::*;
 use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
@@ -263,6 +264,18 @@ pub fn first_reply(n: u32) -> Result<Row> {
         }
         checked(sum, n)
     });
+    let pool = Far::options().on_demand(true).max_workers(1).init()?;
+    let spare = Way::told(Who::Ours, "concurry, the same, 2 ms after the last", n, move |n| {
+        let (mut sum, mut took) = (0, Duration::ZERO);
+        for x in 0..u64::from(n) {
+            std::thread::sleep(Duration::from_millis(2));
+            let begun = Instant::now();
+            sum += pool.plus_one(x).result()?;
+            took += begun.elapsed();
+        }
+        checked(sum, n)?;
+        Ok(took)
+    });
     let pool = Far::options().mode(Mode::Thread).on_demand(true).max_workers(1).init()?;
     let threads = Way::new(Who::Ours, "concurry, a thread on demand", n, move |n| {
         let mut sum = 0;
@@ -284,6 +297,17 @@ pub fn first_reply(n: u32) -> Result<Row> {
         }
         checked(sum, n)
     });
+    let late = Way::told(Who::Peer, "procspawn, the same, 2 ms after the last", n, |n| {
+        let (mut sum, mut took) = (0, Duration::ZERO);
+        for x in 0..u64::from(n) {
+            std::thread::sleep(Duration::from_millis(2));
+            let begun = Instant::now();
+            sum += procspawn::spawn(x, |x| x + 1).join()?;
+            took += begun.elapsed();
+        }
+        checked(sum, n)?;
+        Ok(took)
+    });
     let procspawn = Way::new(Who::Peer, "procspawn, spawn", n, |n| {
         let mut sum = 0;
         for x in 0..u64::from(n) {
@@ -294,7 +318,7 @@ pub fn first_reply(n: u32) -> Result<Row> {
     Ok(Row {
         key: "first_reply",
         title: "A worker of its own for one call".into(),
-        ways: vec![ours, threads, bare, thread, procspawn],
+        ways: vec![ours, spare, threads, bare, thread, procspawn, late],
     })
 }
 

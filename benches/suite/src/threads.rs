@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use concurry::prelude::*;
 use kameo::actor::Spawn;
@@ -114,28 +115,41 @@ mod actix_peer {
     }
 }
 
-/// Two threads that hand a word to and fro, looking at it all the time.
-fn spinning() -> impl FnMut(u32) -> Result<()> {
-    let word = Arc::new(AtomicU64::new(0));
-    let own = word.clone();
-    thread::spawn(move || {
-        let mut seen = 0;
-        while Arc::strong_count(&own) > 1 {
-            let now = own.load(Ordering::Acquire);
-            if now != seen {
-                own.store(now + 1, Ordering::Release);
-                seen = now + 1;
+/// Two threads that hand a word to and fro. Each looks at it for as long as our workers look for a call, then sleeps: one
+/// that did not would have a processor to itself while the other ways are measured.
+fn pair() -> impl FnMut(u32) -> Result<()> {
+    const LOOK: Duration = Duration::from_micros(50);
+    fn await_other(word: &AtomicU64, seen: u64) -> u64 {
+        let end = Instant::now() + LOOK;
+        loop {
+            for _ in 0..40 {
+                let now = word.load(Ordering::Acquire);
+                if now != seen {
+                    return now;
+                }
+                std::hint::spin_loop();
             }
-            std::hint::spin_loop();
+            if Instant::now() > end {
+                thread::park();
+            }
+        }
+    }
+    let word = Arc::new(AtomicU64::new(0));
+    let (own, near) = (word.clone(), thread::current());
+    let far = thread::spawn(move || {
+        let mut seen = 0;
+        loop {
+            seen = await_other(&own, seen) + 1;
+            own.store(seen, Ordering::Release);
+            near.unpark();
         }
     });
     move |n| {
         for _ in 0..n {
-            let before = word.load(Ordering::Relaxed);
-            word.store(before + 1, Ordering::Release);
-            while word.load(Ordering::Acquire) != before + 2 {
-                std::hint::spin_loop();
-            }
+            let asked = word.load(Ordering::Relaxed) + 1;
+            word.store(asked, Ordering::Release);
+            far.thread().unpark();
+            await_other(&word, asked);
         }
         Ok(())
     }
@@ -150,7 +164,7 @@ pub fn round_trip(n: u32) -> Result<Row> {
         }
         checked(sum, n)
     });
-    let limit = Way::new(Who::Limit, "two threads, one word, spinning", n, spinning());
+    let limit = Way::new(Who::Limit, "two threads and one word, which look as long", n, pair());
 
     let (to, at) = crossbeam::channel::bounded::<u64>(1);
     let (back, answers) = crossbeam::channel::bounded::<u64>(1);
