@@ -55,12 +55,12 @@ impl Patience {
         self.wait(done, thread::yield_now)
     }
 
-    /// As [`spin`](Self::spin), but never lets go of the processor by itself: for who must not be away while it looks.
-    pub(crate) fn watch(&self, done: impl FnMut() -> bool) -> bool {
-        self.wait(done, hint::spin_loop)
+    /// As [`spin`](Self::spin), with `pause` between two looks once it is not over at once.
+    pub(crate) fn watch(&self, pause: impl FnMut(), done: impl FnMut() -> bool) -> bool {
+        self.wait(done, pause)
     }
 
-    fn wait(&self, mut done: impl FnMut() -> bool, pause: fn()) -> bool {
+    fn wait(&self, mut done: impl FnMut() -> bool, mut pause: impl FnMut()) -> bool {
         let steps = self.steps.load(Ordering::Relaxed);
         if steps == 0 && self.skipped.fetch_add(1, Ordering::Relaxed) % AGAIN != AGAIN - 1 {
             return done();

@@ -92,7 +92,8 @@ impl ProcessLink {
     /// Whether it met something that is the reader's.
     fn look(&self, reading: &Reading, done: &dyn Fn() -> bool) -> bool {
         let mut for_reader = false;
-        reading.patience.watch(|| {
+        let pause = || reading.pause();
+        reading.patience.watch(pause, || {
             if !reading.has_news() {
                 return done();
             }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 0           64       128       192         256       320        4096        + RING       + RING
-//! | 3 words   | head   | tail    | head      | tail    | flags    | bytes     | bytes      |
+//! | 4 words   | head   | tail    | head      | tail    | flags    | bytes     | bytes      |
 //! |           | down, to the worker | up, to the driver |         | down      | up         |
 //! ```
 //!
@@ -16,9 +16,10 @@ use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sched::sched_getcpu;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
@@ -48,6 +49,7 @@ struct Words {
     begun: AtomicU64,
     overflowed: AtomicU64,
     arrived: AtomicU64,
+    cpu: AtomicU64,
     down: [Line; 2],
     up: [Line; 2],
     flags: Flags,
@@ -125,6 +127,18 @@ impl Memory {
         std::mem::forget(Arc::clone(self));
         // SAFETY: the reference that was just given up keeps the mapping for as long as the process lives.
         unsafe { &(*words.as_ptr()).overflowed }
+    }
+
+    /// The worker says on which processor it is.
+    pub(super) fn be_here(&self) {
+        let cpu = sched_getcpu().map_or(0, |cpu| cpu as u64 + 1);
+        self.words().cpu.store(cpu, Ordering::Relaxed);
+    }
+
+    /// Whether it said last that it is on the one that this thread is on, and so needs it.
+    pub(super) fn is_here(&self) -> bool {
+        let cpu = self.words().cpu.load(Ordering::Relaxed);
+        cpu != 0 && sched_getcpu().is_ok_and(|own| own as u64 + 1 == cpu)
     }
 
     pub(super) fn flags(&self) -> &Flags {
@@ -220,6 +234,21 @@ mod tests {
         assert_eq!(std::mem::offset_of!(Words, up), 192);
         assert_eq!(std::mem::offset_of!(Words, flags), 320);
         assert!(size_of::<Words>() <= WORDS);
+    }
+
+    #[test]
+    fn a_worker_is_here_or_elsewhere() {
+        let (memory, file) = Memory::new().unwrap();
+        assert!(!memory.is_here(), "nobody has said where it is");
+        let worker = Memory::open(&file).unwrap();
+        // This thread may move between any two lines.
+        let mut tries = 0..1000;
+        assert!(tries.any(|_| {
+            worker.be_here();
+            memory.is_here()
+        }));
+        memory.words().cpu.store(u64::MAX, Ordering::Relaxed);
+        assert!(!memory.is_here());
     }
 
     #[test]

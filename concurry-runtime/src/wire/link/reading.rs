@@ -7,6 +7,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::{hint, thread};
 
 use super::frames::Frames;
 use super::lookout::Lookout;
@@ -134,6 +135,16 @@ impl Reading {
             flags.worker_full.wake();
         }
         Ok(frame)
+    }
+
+    /// What whoever helps does between two looks. It keeps its processor, since nobody is woken for an answer while it
+    /// looks, but where the worker needs that one to come to an answer at all.
+    pub(crate) fn pause(&self) {
+        if self.memory.is_here() {
+            thread::yield_now();
+        } else {
+            hint::spin_loop();
+        }
     }
 
     /// Somebody helps from now on.

@@ -161,6 +161,7 @@ impl WorkerEnd {
         mut done: impl FnMut() -> bool,
     ) -> Result<(), String> {
         let Some(ring) = &self.ring else { return Ok(()) };
+        ring.memory.be_here();
         let look = ring.memory.flags().worker.look();
         let mut outcome = Ok(());
         self.patience.spin(|| {
@@ -179,6 +180,9 @@ impl WorkerEnd {
     /// It may wake for less.
     pub(crate) fn sleep(&self, ready: impl FnOnce() -> bool) {
         self.attention().sleep(|| self.has_news() || ready());
+        if let Some(ring) = &self.ring {
+            ring.memory.be_here();
+        }
     }
 
     fn attention(&self) -> &Attention {
