@@ -11,6 +11,9 @@ pub(crate) struct Summary {
     ignored: u64,
     measured: u64,
     filtered: u64,
+    /// How many runners have said that they begin, and how many what came of it.
+    begun: u64,
+    ended: u64,
     /// How long they took, all in all.
     pub(crate) took: Duration,
     /// What runners said of tests that did not pass.
@@ -27,6 +30,7 @@ impl Summary {
     pub(crate) fn add_line(&mut self, line: &str) {
         let Some((_, figures)) = line.split_once("test result: ") else { return self.listen(line.trim_end()) };
         self.telling = false;
+        self.ended += 1;
         for (word, sum) in [
             (" passed", &mut self.passed),
             (" failed", &mut self.failed),
@@ -42,6 +46,9 @@ impl Summary {
 
     /// Keeps the line if it tells of a failure. Frames of backtraces are left out: they would fill it.
     fn listen(&mut self, line: &str) {
+        let count = line.strip_prefix("running ").and_then(|rest| rest.split_once(" test"));
+        self.begun +=
+            u64::from(count.is_some_and(|(count, s)| count.parse::<u32>().is_ok() && (s.is_empty() || s == "s")));
         self.telling |= line == "failures:";
         let frame = line.trim_start().split_once(": ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
         if self.telling && !line.is_empty() && !frame && !line.trim_start().starts_with("at ") {
@@ -53,6 +60,11 @@ impl Summary {
     /// What was said of tests that did not pass: a log that somebody cut still has it, near its end.
     pub(crate) fn failures(&self) -> &[String] {
         &self.failures
+    }
+
+    /// How many runners were gone before they said what came of their tests, which may look like success.
+    pub(crate) fn lost(&self) -> u64 {
+        self.begun.saturating_sub(self.ended)
     }
 
     /// Whether any test ran at all.
@@ -94,6 +106,18 @@ mod tests {
             sum.to_string(),
             "test result: FAILED. 13 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 1.23s"
         );
+    }
+
+    #[test]
+    fn a_runner_that_ends_without_a_word_is_missed() {
+        let mut sum = Summary::default();
+        for line in ["running 1 test", "test one ... ok", "test result: ok. 1 passed; 0 failed", "running 12 tests"] {
+            sum.add_line(&format!("{line}\n"));
+        }
+        assert_eq!(sum.lost(), 1);
+        sum.add_line("running out of tests");
+        sum.add_line("what it printed before test result: ok. 12 passed; 0 failed");
+        assert_eq!(sum.lost(), 0);
     }
 
     #[test]

@@ -249,6 +249,9 @@ fn run_tests(bench: &mut Bench<'_>, command: &mut Command) -> Result<Outcome> {
         bench.summary.add_line(line);
     })?;
     match (passed, own.is_empty()) {
+        (true, false) if own.lost() > 0 => {
+            fail(format!("{} runners of tests ended before they said what came of them", own.lost()))
+        }
         (true, false) => Ok(Outcome::Passed),
         (true, true) => fail("not one test ran"),
         (false, _) => fail("see above which did not pass"),
