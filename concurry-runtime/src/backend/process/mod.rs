@@ -33,6 +33,7 @@ mod link;
 mod mark;
 mod nursery;
 mod reader;
+mod refilling;
 mod sent;
 mod status;
 mod stderr;

@@ -29,6 +29,7 @@ use super::kills::Watch;
 use super::launch::{Launch, Shared, Spawned};
 use super::life::Life;
 use super::link::ProcessLink;
+use super::refilling::Refilling;
 use super::status;
 use super::stderr::Tap;
 use super::talk;
@@ -76,8 +77,7 @@ struct State {
     failed: Option<(u64, Error)>,
     /// Somebody who waits for the one that is being raised wants that no more.
     unwanted: bool,
-    /// How many spares are being ordered.
-    ordering: usize,
+    refilling: Refilling,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -102,7 +102,7 @@ impl Nursery {
                 generation: 0,
                 failed: None,
                 unwanted: false,
-                ordering: 0,
+                refilling: Refilling::default(),
                 thread: None,
             }),
             changed: Condvar::new(),
@@ -369,28 +369,39 @@ impl Nursery {
 
     /// Orders spares, where some are missing.
     pub(super) fn refill(&self) {
+        if !self.state().refilling.begin() {
+            return;
+        }
         loop {
-            let mut state = self.state();
-            let (missing, generation) = (self.spares.saturating_sub(state.ordering), state.generation);
-            let zygote = match &state.stage {
-                Stage::Up(zygote, spares) if spares.len() < missing => zygote.clone(),
-                _ => return,
-            };
-            state.ordering += 1;
-            drop(state);
-            let ordered = zygote.order(self.launch.captures_stderr(), true);
-            let ordered = ordered.map(|newborn| Spare { newborn, memory: self.launch.memory() });
-            let mut state = self.state();
-            state.ordering -= 1;
-            let Ok(spare) = ordered else { return };
-            let same = state.generation == generation;
-            match &mut state.stage {
-                Stage::Up(_, spares) if same => spares.push_back(spare),
-                _ => {
-                    drop(state);
-                    spare.newborn.dismiss();
-                    return;
-                }
+            while self.order_spare() {}
+            if !self.state().refilling.again() {
+                return;
+            }
+        }
+    }
+
+    /// Whether a spare was missing, and is there now.
+    fn order_spare(&self) -> bool {
+        let state = self.state();
+        let generation = state.generation;
+        let zygote = match &state.stage {
+            Stage::Up(zygote, spares) if spares.len() < self.spares => zygote.clone(),
+            _ => return false,
+        };
+        drop(state);
+        let Ok(newborn) = zygote.order(self.launch.captures_stderr(), true) else { return false };
+        let spare = Spare { newborn, memory: self.launch.memory() };
+        let mut state = self.state();
+        let same = state.generation == generation;
+        match &mut state.stage {
+            Stage::Up(_, spares) if same => {
+                spares.push_back(spare);
+                true
+            }
+            _ => {
+                drop(state);
+                spare.newborn.dismiss();
+                false
             }
         }
     }
