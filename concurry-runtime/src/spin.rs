@@ -52,15 +52,11 @@ impl Patience {
 
     /// Spins until `done`, or until it is not worth it any more; whether it came true.
     pub(crate) fn spin(&self, done: impl FnMut() -> bool) -> bool {
-        self.wait(done, thread::yield_now)
+        self.watch(thread::yield_now, done)
     }
 
     /// As [`spin`](Self::spin), with `pause` between two looks once it is not over at once.
-    pub(crate) fn watch(&self, pause: impl FnMut(), done: impl FnMut() -> bool) -> bool {
-        self.wait(done, pause)
-    }
-
-    fn wait(&self, mut done: impl FnMut() -> bool, mut pause: impl FnMut()) -> bool {
+    pub(crate) fn watch(&self, mut pause: impl FnMut(), mut done: impl FnMut() -> bool) -> bool {
         let steps = self.steps.load(Ordering::Relaxed);
         if steps == 0 && self.skipped.fetch_add(1, Ordering::Relaxed) % AGAIN != AGAIN - 1 {
             return done();

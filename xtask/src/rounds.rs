@@ -21,7 +21,7 @@ pub(crate) fn run(root: &Path, minutes: u64) -> Result<()> {
         command.args(["test", "--release", "--workspace", "--lib", "--bins", "--tests", "--", "--include-ignored"]);
         let passed = run::watched(&mut command, |line| summary.add_line(line))?;
         summary.took = start.elapsed();
-        if !passed {
+        if !passed || summary.lost() > 0 {
             println!("{summary}");
             return fail(format!("round {round} did not pass"));
         }

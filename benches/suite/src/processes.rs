@@ -255,6 +255,19 @@ pub fn in_words(size: usize) -> String {
     }
 }
 
+/// How long `n` calls take by themselves, each made 2 ms after the last has come back.
+fn apart(n: u32, call: impl Fn(u64) -> Result<u64>) -> Result<Duration> {
+    let (mut sum, mut took) = (0, Duration::ZERO);
+    for x in 0..u64::from(n) {
+        std::thread::sleep(Duration::from_millis(2));
+        let begun = Instant::now();
+        sum += call(x)?;
+        took += begun.elapsed();
+    }
+    checked(sum, n)?;
+    Ok(took)
+}
+
 pub fn first_reply(n: u32) -> Result<Row> {
     let pool = Far::options().on_demand(true).max_workers(1).init()?;
     let ours = Way::new(Who::Ours, "concurry, a process on demand", n, move |n| {
@@ -266,15 +279,7 @@ pub fn first_reply(n: u32) -> Result<Row> {
     });
     let pool = Far::options().on_demand(true).max_workers(1).init()?;
     let spare = Way::told(Who::Ours, "concurry, the same, 2 ms after the last", n, move |n| {
-        let (mut sum, mut took) = (0, Duration::ZERO);
-        for x in 0..u64::from(n) {
-            std::thread::sleep(Duration::from_millis(2));
-            let begun = Instant::now();
-            sum += pool.plus_one(x).result()?;
-            took += begun.elapsed();
-        }
-        checked(sum, n)?;
-        Ok(took)
+        apart(n, |x| Ok(pool.plus_one(x).result()?))
     });
     let pool = Far::options().mode(Mode::Thread).on_demand(true).max_workers(1).init()?;
     let threads = Way::new(Who::Ours, "concurry, a thread on demand", n, move |n| {
@@ -298,15 +303,7 @@ pub fn first_reply(n: u32) -> Result<Row> {
         checked(sum, n)
     });
     let late = Way::told(Who::Peer, "procspawn, the same, 2 ms after the last", n, |n| {
-        let (mut sum, mut took) = (0, Duration::ZERO);
-        for x in 0..u64::from(n) {
-            std::thread::sleep(Duration::from_millis(2));
-            let begun = Instant::now();
-            sum += procspawn::spawn(x, |x| x + 1).join()?;
-            took += begun.elapsed();
-        }
-        checked(sum, n)?;
-        Ok(took)
+        apart(n, |x| Ok(procspawn::spawn(x, |x| x + 1).join()?))
     });
     let procspawn = Way::new(Who::Peer, "procspawn, spawn", n, |n| {
         let mut sum = 0;
