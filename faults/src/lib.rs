@@ -136,7 +136,13 @@ impl Stage {
     /// Waits for the calls, sees whether the pool still works and its books add up, stops it, and looks for what is left.
     #[track_caller]
     pub fn settle(self, futures: Vec<TaskFuture<u64>>) -> Seen {
-        let outcomes: Vec<_> = futures.into_iter().map(Soon::soon).collect();
+        let outcomes = futures.into_iter().map(Soon::soon).collect();
+        self.settle_with(outcomes)
+    }
+
+    /// The same, where the calls have been waited for.
+    #[track_caller]
+    pub fn settle_with(self, outcomes: Vec<Result<u64>>) -> Seen {
         let after = CALLS + 1;
         assert_eq!(self.pool.double(after).soon().unwrap(), after * 2, "the pool does not go on");
         let stats = self.pool.stats();
