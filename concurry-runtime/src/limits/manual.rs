@@ -2,6 +2,7 @@
 //!
 //! Alarms are rung by whoever moves the clock, under no lock, each at its own time. One that is set for a time that has
 //! come already is rung by who moves the clock at that moment, or else by the timer's thread: who sets it holds a lock.
+//! While that thread rings, the clock stands: who moves it waits, so that what was due before has happened after.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +10,8 @@ use std::io;
 #[cfg(test)]
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::clock::{Clock, Nanos};
@@ -22,6 +24,8 @@ struct Alarms {
     set: BTreeMap<(Nanos, u64), Callback>,
     /// How many are moving the clock and have not looked for the last time.
     movers: usize,
+    /// Whoever rings one that was late.
+    ringing: Vec<ThreadId>,
 }
 
 /// The clock behind [`TestClock`].
@@ -31,6 +35,8 @@ pub(crate) struct Manual {
     now: AtomicU64,
     next: AtomicU64,
     alarms: Mutex<Alarms>,
+    /// Told when one that was late has been rung.
+    rung: Condvar,
     /// Whether alarms cannot be set, as where there are no threads left.
     #[cfg(test)]
     pub(crate) broken: AtomicBool,
@@ -80,22 +86,44 @@ impl Manual {
         let mut alarm = Alarm { clock: self.clone(), key, late: None };
         if late {
             let clock = self.clone();
-            let ring = move || {
-                let callback = clock.lock().set.remove(&key);
-                if let Some(callback) = callback {
-                    callback();
-                }
-            };
-            alarm.late = Some(timer::at(Instant::now(), ring)?);
+            alarm.late = Some(timer::at(Instant::now(), move || clock.ring_late(&key))?);
         }
         Ok(alarm)
+    }
+
+    /// Rings what nobody has rung who moved the clock.
+    fn ring_late(&self, key: &(Nanos, u64)) {
+        /// Says that it has been rung, be it by a panic.
+        struct Rung<'a>(&'a Manual);
+
+        impl Drop for Rung<'_> {
+            fn drop(&mut self) {
+                let me = thread::current().id();
+                self.0.lock().ringing.retain(|ringing| *ringing != me);
+                self.0.rung.notify_all();
+            }
+        }
+
+        let mut alarms = self.lock();
+        let Some(callback) = alarms.set.remove(key) else { return };
+        alarms.ringing.push(thread::current().id());
+        drop(alarms);
+        let _rung = Rung(self);
+        callback();
+    }
+
+    /// The alarms, when nobody else rings one that was late.
+    fn lock_when_rung(&self) -> MutexGuard<'_, Alarms> {
+        let me = thread::current().id();
+        let others = |alarms: &mut Alarms| alarms.ringing.iter().any(|ringing| *ringing != me);
+        self.rung.wait_while(self.lock(), others).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Goes to `when`, and on the way rings what is due, each at its time.
     pub(crate) fn go_to(&self, when: Nanos) {
         self.lock().movers += 1;
         loop {
-            let mut alarms = self.lock();
+            let mut alarms = self.lock_when_rung();
             // Another may have moved it further.
             let until = when.max(self.now());
             let Some(first) = alarms.set.first_entry().filter(|first| first.key().0 <= until) else {
@@ -123,7 +151,7 @@ impl Manual {
     /// Goes to the next alarm and rings it; whether there was one.
     #[cfg(test)]
     pub(crate) fn go_to_next_alarm(&self) -> bool {
-        let next = self.lock().set.first_key_value().map(|(&(at, _), _)| at);
+        let next = self.lock_when_rung().set.first_key_value().map(|(&(at, _), _)| at);
         next.map(|at| self.go_to(at)).is_some()
     }
 }
@@ -193,6 +221,34 @@ mod tests {
         let _alarm = clock.at(5, move || rung.send(()).unwrap()).unwrap();
         rings.recv_timeout(Duration::from_secs(60)).unwrap();
         assert_eq!(manual.alarms(), 0);
+    }
+
+    #[test]
+    fn the_clock_is_not_moved_while_a_late_one_is_rung() {
+        let (manual, clock) = Manual::new();
+        let (rings, ringing) = mpsc::channel();
+        let (go_on, told) = mpsc::channel::<()>();
+        let (own, seen) = (clock.clone(), Arc::new(AtomicU64::new(u64::MAX)));
+        let at = seen.clone();
+        let late = move || {
+            rings.send(()).unwrap();
+            told.recv().unwrap();
+            at.store(own.now(), Ordering::SeqCst);
+        };
+        let _alarm = clock.at(0, late).unwrap();
+        ringing.recv_timeout(Duration::from_secs(60)).unwrap();
+        let mover = manual.clone();
+        let mover = thread::spawn(move || mover.advance(1));
+        while manual.lock().movers == 0 {
+            thread::yield_now();
+        }
+        for _ in 0..1000 {
+            assert_eq!(manual.now(), 0);
+            thread::yield_now();
+        }
+        go_on.send(()).unwrap();
+        mover.join().unwrap();
+        assert_eq!((manual.now(), seen.load(Ordering::SeqCst)), (1, 0));
     }
 
     #[test]
