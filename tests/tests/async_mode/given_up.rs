@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use concurry::Error;
 use concurry::prelude::*;
-use concurry_tests::{LONG, next};
+use concurry_tests::{LONG, eventually_is, next};
 
 use crate::room::{Events, Guard, Room, gate};
 
@@ -76,7 +76,9 @@ fn a_call_that_is_cancelled_while_it_waits_leaves_at_once() {
     let last = pool.keep(held.clone());
     assert_eq!((pool.stats().in_flight, Arc::strong_count(&held)), (1_002, 1_002));
     assert!(waiting.iter().all(TaskFuture::cancel));
-    assert_eq!((pool.stats().in_flight, Arc::strong_count(&held)), (2, 2));
+    // The loop, which looks at its line meanwhile, may have taken the last of them out itself.
+    eventually_is("calls", (2, 2), || (pool.stats().in_flight, Arc::strong_count(&held)));
+    assert!(!stays.is_done() && !last.is_done());
     staying.notify_one();
     stays.result().unwrap();
     last.result().unwrap();
