@@ -46,6 +46,13 @@ impl Slow {
         door.knock()
     }
 
+    /// Is over long before a call with the timeout of its pool is.
+    #[worker(timeout = "500ms")]
+    pub fn brief(&self, page: Page, number: u64) -> u64 {
+        page.note(number);
+        number
+    }
+
     /// Milliseconds that are left.
     pub fn left(&self, ctx: &CallContext) -> Option<u64> {
         let left = ctx.deadline()?.saturating_duration_since(Instant::now());
@@ -157,19 +164,42 @@ fn calls_that_time_out_together_cost_a_process_no_death() {
     let (gate, journal) = (Gate::new(), Journal::new());
     let pool = Slow::options().mode(Mode::Process).max_restarts(0).timeout(TIMEOUT).init().unwrap();
     for round in 0..3 {
-        // One is running, the others are sent and wait behind it; all are over at the same time.
+        // One is running, the others are sent and wait behind it; all are over at almost the same time.
         let stuck = pool.stuck(gate.door());
         let behind: Vec<_> = (0..20).map(|_| pool.note(journal.page(), 99)).collect();
         let _visitor = gate.visitor();
         timed_out(stuck.soon());
         for future in behind {
-            timed_out(future.soon());
+            // On a busy machine the next worker may be there before the last of them is over.
+            match future.soon() {
+                Ok(number) => assert_eq!(number, 99),
+                late => drop(timed_out(late)),
+            }
         }
         // It was replaced and has not died, which it may not do once.
         assert_eq!(pool.note(journal.page(), round).soon().unwrap(), round);
+        assert!(pool.stats().restarts > round);
+    }
+    pool.stop().unwrap();
+}
+
+#[test]
+fn what_was_over_while_it_waited_never_runs() {
+    let (gate, journal) = (Gate::new(), Journal::new());
+    let pool = Slow::options().mode(Mode::Process).max_restarts(0).timeout(TIMEOUT * 3).init().unwrap();
+    for round in 0..2 {
+        let stuck = pool.stuck(gate.door());
+        let behind: Vec<_> = (0..20).map(|_| pool.brief(journal.page(), 99)).collect();
+        let _visitor = gate.visitor();
+        for future in behind {
+            timed_out(future.soon());
+        }
+        assert!(!stuck.is_done());
+        timed_out(stuck.soon());
+        assert_eq!(pool.note(journal.page(), round).soon().unwrap(), round);
         assert_eq!(pool.stats().restarts, round + 1);
     }
-    assert_eq!(journal.numbers(), [0, 1, 2], "what was over never ran");
+    assert_eq!(journal.numbers(), [0, 1]);
     pool.stop().unwrap();
 }
 
