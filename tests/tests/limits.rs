@@ -326,7 +326,7 @@ fn stop_lets_throttled_calls_finish_within_its_time() {
 fn a_throttled_call_times_out_on_time() {
     for mode in [Mode::Sync, Mode::Thread, Mode::Async, Mode::Process] {
         let limits = LimitSet::new().calls(1, Window::Hourly);
-        let timeout = Duration::from_millis(400);
+        let timeout = Duration::from_millis(700);
         let pool = User::options().mode(mode).limits(limits.clone()).timeout(timeout).init().unwrap();
         pool.pid().soon().unwrap();
         let begun = Instant::now();
@@ -342,7 +342,7 @@ fn a_throttled_call_times_out_on_time() {
 fn a_throttled_call_that_timed_out_is_tried_again_and_counted_once() {
     for mode in [Mode::Sync, Mode::Thread, Mode::Async, Mode::Process] {
         let limits = LimitSet::new().calls(1, Window::Hourly);
-        let timeout = Duration::from_millis(400);
+        let timeout = Duration::from_millis(700);
         let retry = Retry::fixed().num_retries(2).wait(Duration::from_millis(1));
         let options = User::options().mode(mode).limits(limits.clone()).timeout(timeout).retry(retry);
         let pool = options.init().unwrap();

@@ -119,7 +119,7 @@ fn a_call_times_out_on_time_whatever_its_worker_does() {
 
 #[test]
 fn an_inline_call_that_was_too_slow_is_told_and_timed_out() {
-    let pool = Slow::options().mode(Mode::Sync).timeout(Duration::from_millis(100)).init().unwrap();
+    let pool = Slow::options().mode(Mode::Sync).timeout(TIMEOUT).init().unwrap();
     timed_out(pool.polite().soon());
     pool.pid().soon().unwrap();
     assert_eq!((pool.stats().completed, pool.stats().failed), (1, 1));
@@ -295,7 +295,7 @@ impl Told {
 #[test]
 fn a_thread_is_told_and_its_late_answer_is_dropped() {
     for mode in [Mode::Thread, Mode::Async] {
-        let pool = Told::options().mode(mode).timeout(Duration::from_millis(200)).init().unwrap();
+        let pool = Told::options().mode(mode).timeout(TIMEOUT).init().unwrap();
         let (told, events) = channel();
         timed_out(pool.wait(told).soon());
         assert!(next(&events), "{mode}");
