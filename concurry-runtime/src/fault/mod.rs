@@ -7,7 +7,7 @@
 //! variable `CONCURRY_FAULTS`. So tests that run side by side do not get into each other's way.
 //!
 //! What a fault does is done when it returns: a process that is to be killed is dead by then, one that is to be stopped
-//! has stopped. What waits does so at a socket until the test lets it go on. Nothing here takes time into account.
+//! has stopped, and may have been continued since. What waits does so at a socket until the test lets it go on. Nothing here takes time into account.
 
 mod point;
 mod text;
@@ -261,7 +261,11 @@ pub fn fork() -> io::Result<Option<u32>> {
 fn run(point: Point, action: &Action, worker: Option<Pid>) {
     match action {
         Action::Kill => signal(worker, Signal::SIGKILL, WaitPidFlag::WEXITED),
-        Action::Stop => signal(worker, Signal::SIGSTOP, WaitPidFlag::WSTOPPED),
+        // The test may have seen it stop, and had it go on or ended it, before this looks.
+        Action::Stop => {
+            let done = WaitPidFlag::WSTOPPED | WaitPidFlag::WCONTINUED | WaitPidFlag::WEXITED;
+            signal(worker, Signal::SIGSTOP, done);
+        }
         Action::Die => signal(Some(Pid::this()), Signal::SIGKILL, WaitPidFlag::WEXITED),
         Action::Panic => std::panic::panic_any(format!("a fault at {}", point.text())),
         Action::Wait(socket) => wait(point, socket),
