@@ -83,7 +83,7 @@ fn an_answer_that_is_shorter_than_what_follows_costs_its_call_and_the_next() {
 fn an_answer_that_announces_more_than_comes_costs_its_call_once_its_time_is_up() {
     let _alone = alone();
     let plan = third(Point::Answering, spoil(Spoil::Length(1000)));
-    let seen = play_with(plan, |options| options.run_timeout(Duration::from_millis(500)));
+    let seen = play_with(plan, |options| options.run_timeout(Duration::from_secs(2)));
     assert!(matches!(seen.of(3), Err(Error::TimedOut { .. })), "{:?}", seen.of(3));
     assert_eq!(seen.ran(3), 1);
     seen.good_but(&[3], "longer");

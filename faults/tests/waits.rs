@@ -114,7 +114,7 @@ fn a_worker_that_is_stopped_in_a_call_is_replaced_when_the_time_of_the_call_is_u
     ] {
         let what = plan.to_string();
         let begun = Instant::now();
-        let stage = Stage::with(plan, |options| options.run_timeout(Duration::from_millis(500)));
+        let stage = Stage::with(plan, |options| options.run_timeout(Duration::from_secs(2)));
         let futures = stage.submit();
         let seen = stage.settle(futures);
         // It does not leave by itself, and is given a second for that.

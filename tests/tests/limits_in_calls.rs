@@ -147,7 +147,7 @@ fn another_thread_can_abort_a_sync_pool_whose_method_waits() {
 #[test]
 fn who_waits_is_told_that_its_call_has_had_its_time() {
     // Long enough to begin in.
-    let time = Duration::from_millis(300);
+    let time = Duration::from_secs(1);
     for mode in [Mode::Sync, Mode::Thread, Mode::Async, Mode::Process] {
         for asynchronous in [false, true] {
             let (limits, journal) = (db(1), Journal::new());

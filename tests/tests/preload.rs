@@ -278,7 +278,7 @@ fn errors_panics_and_deaths_of_the_constructor_are_told() {
 fn a_constructor_that_takes_too_long_is_ended() {
     for on_demand in [false, true] {
         let (gate, journal) = (Gate::new(), Journal::new());
-        let options = Told::options().max_workers(2).on_demand(on_demand).init_timeout(Duration::from_secs(1));
+        let options = Told::options().max_workers(2).on_demand(on_demand).init_timeout(Duration::from_secs(2));
         let made = options.init("waits".into(), gate.door(), journal.page());
         let error = match made {
             Err(error) => error,

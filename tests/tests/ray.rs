@@ -219,7 +219,7 @@ fn cancelled_and_late_calls_end_as_in_processes() {
     assert_eq!(journal.numbers(), []);
     pool.stop().unwrap();
     // One that takes too long costs its worker's process, and no death.
-    let slow = Far::options().ray(python.options()).timeout(Duration::from_secs(1)).init(journal.page()).unwrap();
+    let slow = Far::options().ray(python.options()).timeout(Duration::from_secs(3)).init(journal.page()).unwrap();
     let late = slow.stay(gate.door());
     let stuck = gate.visitor();
     assert!(matches!(late.soon(), Err(Error::TimedOut { .. })));

@@ -255,7 +255,7 @@ fn a_call_that_timed_out_is_tried_again_and_its_late_answer_dropped() {
         let gate = Gate::new();
         let retry = Retry::fixed().num_retries(3).wait(Duration::from_millis(1));
         let options = Flaky::options().mode(mode).max_workers(2).retry(retry);
-        let pool = options.timeout(Duration::from_secs(2)).init().unwrap();
+        let pool = options.timeout(Duration::from_secs(5)).init().unwrap();
         let future = pool.stay_first(gate.door());
         let visitor = gate.visitor();
         // Another worker makes the second attempt while the first one still stays.

@@ -58,7 +58,7 @@ fn what_is_cancelled_or_late_gives_its_place_back() {
 
         let options = Desk::options().mode(mode).max_pending(4).max_queued_tasks(1);
         // Long enough for the first to begin, also where there is a lot to do.
-        let pool = options.timeout(Duration::from_secs(1)).init().unwrap();
+        let pool = options.timeout(Duration::from_secs(3)).init().unwrap();
         let gate = Gate::new();
         let stays = pool.stay(gate.door());
         let visitor = gate.visitor();

@@ -158,7 +158,7 @@ fn a_thread_that_would_wait_for_itself_is_told() {
 
 #[test]
 fn a_callback_on_a_thread_of_the_pool_or_of_the_timer_does_not_wait() {
-    for (mode, timeout) in [(Mode::Process, None), (Mode::Thread, Some(Duration::from_millis(50)))] {
+    for (mode, timeout) in [(Mode::Process, None), (Mode::Thread, Some(Duration::from_secs(1)))] {
         let gate = Gate::new();
         let mut options = Desk::options().mode(mode).max_pending(2).on_full(OnFull::Block);
         if let Some(timeout) = timeout {
