@@ -7,7 +7,8 @@
 //! variable `CONCURRY_FAULTS`. So tests that run side by side do not get into each other's way.
 //!
 //! What a fault does is done when it returns: a process that is to be killed is dead by then, one that is to be stopped
-//! has stopped, and may have been continued since. What waits does so at a socket until the test lets it go on. Nothing here takes time into account.
+//! has stopped, and may have been continued since. What waits does so at a socket until the test lets it go on. Nothing
+//! here takes time into account.
 
 mod point;
 mod text;
