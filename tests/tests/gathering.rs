@@ -90,6 +90,7 @@ fn a_timeout_names_what_is_late_and_cancels_nothing() {
         let begun = Instant::now();
         let calls = [pool.worker(0).double(1), pool.worker(1).stay(gate.door(), 5)];
         let visitor = gate.visitor();
+        eventually_is("double to be done", true, || calls[0].is_done());
         let error = gather(calls).timeout(Duration::from_millis(30)).results().unwrap_err();
         assert!(begun.elapsed() >= Duration::from_millis(30));
         let Error::TimedOut { scope: TimeoutScope::Wait, .. } = &error else { panic!("{error:?}") };
