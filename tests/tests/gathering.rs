@@ -87,10 +87,10 @@ fn settled_gives_each_its_own_outcome() {
 fn a_timeout_names_what_is_late_and_cancels_nothing() {
     for mode in apart() {
         let (gate, pool) = (Gate::new(), pool(mode, 2));
-        let begun = Instant::now();
         let calls = [pool.worker(0).double(1), pool.worker(1).stay(gate.door(), 5)];
         let visitor = gate.visitor();
         eventually_is("double to be done", true, || calls[0].is_done());
+        let begun = Instant::now();
         let error = gather(calls).timeout(Duration::from_millis(30)).results().unwrap_err();
         assert!(begun.elapsed() >= Duration::from_millis(30));
         let Error::TimedOut { scope: TimeoutScope::Wait, .. } = &error else { panic!("{error:?}") };
